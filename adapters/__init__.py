@@ -1,0 +1,1 @@
+"""What agents carry: adapters, the bases under them, the store that keeps them, the engines that run them."""

@@ -1,0 +1,31 @@
+"""Errors of the adapter side; each message names the file or value, what was expected and the cure."""
+
+from __future__ import annotations
+
+
+class AdapterError(Exception):
+    """Root of everything that the `adapters` package raises on purpose."""
+
+
+class BaseModelError(AdapterError):
+    """A base model that is missing, unreadable or of an unsupported kind."""
+
+
+class BaseMismatchError(AdapterError):
+    """An adapter meets a base, rank or target layout it was not made for."""
+
+
+class CorruptAdapterError(AdapterError):
+    """Adapter files that are truncated, altered or not what their manifest says."""
+
+
+class UnknownAdapterError(AdapterError):
+    """A name, tag or revision that the store does not hold."""
+
+
+class TrainingError(AdapterError):
+    """Training data or settings that cannot work."""
+
+
+class BudgetExceededError(AdapterError):
+    """A metered engine has spent what it was given."""

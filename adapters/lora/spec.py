@@ -1,0 +1,49 @@
+"""The shape of an adapter: the one home of the defaults for rank, alpha and targets."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSpec:
+    """Rank, scale and place of a LoRA adapter.
+
+    Args:
+        rank: r, inner dimension, 1 to 512. Rank 4 on attention is the population's default.
+        alpha: the update is (alpha / rank) · B A, or (alpha / √rank) · B A when `rslora`.
+        targets: last name parts of the linears that carry an adapter; order does not matter.
+        rslora: rank-stabilised scaling (Kalajdzievski 2023, arXiv 2312.03732).
+
+    Raises:
+        ValueError: for a rank or alpha out of range, or no or repeated targets.
+    """
+
+    rank: int = 4
+    alpha: float = 16.0
+    targets: tuple[str, ...] = ATTENTION_TARGETS
+    rslora: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.rank <= 512:
+            raise ValueError(f"rank: got {self.rank}; expected a whole number from 1 to 512")
+        if not self.alpha > 0:
+            raise ValueError(f"alpha: got {self.alpha}; expected a number above 0")
+        if not self.targets or len(set(self.targets)) != len(self.targets):
+            raise ValueError(
+                f"targets: got {self.targets}; expected distinct names such as {ATTENTION_TARGETS}"
+            )
+        object.__setattr__(self, "targets", tuple(sorted(self.targets)))
+
+    @property
+    def scale(self) -> float:
+        """s in ΔW = s · B A."""
+        return self.alpha / (math.sqrt(self.rank) if self.rslora else self.rank)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for manifests."""
+        return {**asdict(self), "targets": list(self.targets)}

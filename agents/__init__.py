@@ -1,0 +1,1 @@
+"""Who acts: corpora, personas, population, prompts, decision grammar, policies."""

@@ -1,0 +1,26 @@
+"""Errors of the simulation side, and the table of all errors that are a user's to mend."""
+
+from __future__ import annotations
+
+from adapters.errors import AdapterError
+from agents.errors import AgentsError
+
+
+class SimError(Exception):
+    """Root of everything that the `sim` package raises on purpose."""
+
+
+class ScenarioError(SimError):
+    """A scenario that is not valid; the message has one line for each problem."""
+
+
+class PlatformError(SimError):
+    """The platform did what it never should; names the step, the actor and the action."""
+
+
+class RunDirError(SimError):
+    """A run directory that is missing, taken, locked, unfinished or damaged."""
+
+
+USER_ERRORS: tuple[type[Exception], ...] = (SimError, AgentsError, AdapterError)
+"""The command line prints these as one message without a traceback and exits with 2."""
