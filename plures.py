@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from adapters.engines.local import LocalEngine as LocalEngine
     from adapters.store import AdapterStore as AdapterStore
     from agents.loading import load_corpus as load_corpus
-    from agents.synthetic import make_community as make_community
-    from sim.experiment import run_experiment as run
+    from agents.synthetic.community import make_community as make_community
+    from sim.experiment import run_experiment
     from sim.run_dir import RunDir as RunDir
+    from sim.run_dir import open_run as open_run
     from sim.scenario import Scenario as Scenario
     from sim.scenario_file import load_scenario as load_scenario
+
+    run = run_experiment
 
 _HOME = {
     "AdapterStore": ("adapters.store", "AdapterStore"),
@@ -29,7 +32,7 @@ _HOME = {
     "load_base": ("adapters.bases.loader", "load_base"),
     "load_corpus": ("agents.loading", "load_corpus"),
     "load_scenario": ("sim.scenario_file", "load_scenario"),
-    "make_community": ("agents.synthetic", "make_community"),
+    "make_community": ("agents.synthetic.community", "make_community"),
     "open_run": ("sim.run_dir", "open_run"),
     "run": ("sim.experiment", "run_experiment"),
 }

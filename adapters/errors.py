@@ -29,3 +29,19 @@ class TrainingError(AdapterError):
 
 class BudgetExceededError(AdapterError):
     """A metered engine has spent what it was given."""
+
+
+class StoreError(AdapterError):
+    """A store that is missing, busy, full, read-only, damaged or newer than this version; or a bad name."""
+
+
+class InvalidAdapterError(AdapterError):
+    """An adapter that must not be published: non-finite values, a wrong dtype, shapes that contradict its spec."""
+
+
+class UnsupportedAdapterError(AdapterError):
+    """An adapter that is intact, but of a kind that plain stacked LoRA cannot answer for."""
+
+
+class GrammarError(AdapterError):
+    """A regular expression that cannot constrain replies."""

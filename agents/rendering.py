@@ -4,7 +4,7 @@
 | --- | --- | --- | --- |
 | `raw` | the bare post | the post | none directly; style must transfer from outside the decision prompt |
 | `turn` | the decision prompt, then the post as a `create_post` reply | the reply | towards `create_post` |
-| `words` (default) | the same as `turn` | the words inside the reply, and its end | through shared weights only |
+| `words` (default) | the same as `turn` | the reply's words and its end | through shared weights only |
 
 `words` is the default: the text is learned where it will be spoken, and no example says that posting is
 the thing to do. Definition: ours.

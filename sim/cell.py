@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sim.scenario import Condition, Scenario
+from agents.bindings import Condition
+from sim.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapters.errors import AdapterError
 from agents.errors import AgentsError
+from metrics.errors import MetricsError
 
 
 class SimError(Exception):
@@ -15,12 +16,21 @@ class ScenarioError(SimError):
 
 
 class PlatformError(SimError):
-    """The platform did what it never should; names the step, the actor and the action."""
+    """The platform cannot be made or seeded as asked, or did what it never should; says where."""
+
+
+class FeedError(SimError):
+    """A feed policy that does not exist, or a measure of it out of range."""
 
 
 class RunDirError(SimError):
     """A run directory that is missing, taken, locked, unfinished or damaged."""
 
 
-USER_ERRORS: tuple[type[Exception], ...] = (SimError, AgentsError, AdapterError)
+USER_ERRORS: tuple[type[Exception], ...] = (
+    SimError,
+    AgentsError,
+    AdapterError,
+    MetricsError,
+)
 """The command line prints these as one message without a traceback and exits with 2."""

@@ -120,7 +120,7 @@ class Ledger:
                     f"{file}: damaged ledger ({error}). Delete the cell's folder, then resume."
                 ) from error
         frame: pd.DataFrame = pa.concat_tables([schema.empty_table(), *tables]).to_pandas()
-        return frame
+        return frame.astype({name: "Int64" for name in ("post_id", "followee_id") if name in names})
 
     def _part(self, step: int) -> Path:
         return self._parts / f"{step:06d}.parquet"

@@ -2,10 +2,12 @@
 
     RUN/manifest.json             scenario as resolved, versions, base, corpus hash, adapter revisions, hardware, state
     RUN/population-n64.parquet    the agents of each size
-    RUN/cells/lora-n64-s0/        cell.json · platform.db · ledger.parquet (ledger/ while running) · metrics.parquet
+    RUN/cells/lora-n64-s0/        cell.json · platform.db · ledger.parquet (ledger/ while running) · stance.parquet ·
+                                  metrics.parquet
     RUN/metrics.parquet           every finished cell's measures
     RUN/comparison.csv            paired differences
     RUN/report.html               the report
+    RUN/timings.json              seconds; the only file that two equal runs do not share
 
 The ledger of a run is the union of its cells' ledgers: no two cells ever share a file.
 """
@@ -49,6 +51,15 @@ class CellDir:
     def metrics_file(self) -> Path:
         """Measures of every step; its presence says that the cell is done."""
         return self.path / "metrics.parquet"
+
+    @property
+    def stance_file(self) -> Path:
+        """Every user's stance at every step."""
+        return self.path / "stance.parquet"
+
+    def read_stance(self) -> pd.DataFrame:
+        """Columns step, user_id, stance."""
+        return _read_parquet(self.stance_file)
 
     @property
     def done(self) -> bool:
@@ -165,6 +176,17 @@ class RunDir:
         ]
         columns = ["condition", "size", "seed", "step", "metric", "value"]
         return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
+
+    def read_timings(self) -> dict[str, float]:
+        """Seconds that each part has taken so far."""
+        file = self.path / "timings.json"
+        return _read_json(file) if file.exists() else {}
+
+    def add_timing(self, part: str, seconds: float) -> None:
+        """Add to the seconds of a part."""
+        timings = self.read_timings()
+        timings[part] = round(timings.get(part, 0.0) + seconds, 3)
+        write_json(self.path / "timings.json", timings)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -8,12 +8,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.lora.spec import LoraSpec
+from agents.apportionment import SideShares
+from agents.bindings import Condition, Permute
 from agents.decision import ALL_ACTIONS, Action
 from agents.personas import DEFAULT_PERSONA
 from agents.rendering import DEFAULT_RENDERING, Rendering
+from metrics.stance.users import StanceWeights
 
-Condition = Literal["lora", "shared_base", "permuted", "one_for_all", "zero"]
 _SPEC = LoraSpec()
+_WEIGHTS = StanceWeights()
 
 
 class _Block(BaseModel):
@@ -72,8 +75,8 @@ class PopulationBlock(_Block):
     size: tuple[int, ...] = (64,)
     """Agents, N; a list runs every size."""
     sides: tuple[str, str] | None = None
-    """Labels of the supportive and of the skeptical side, in this order; null takes the corpus's two, sorted, last first."""
-    side_shares: Literal["balanced", "corpus"] = "balanced"
+    """Supportive side, skeptical side, as the corpus spells them; null takes its two labels, sorted, last first."""
+    side_shares: SideShares = "balanced"
     """`balanced` draws as many from each side; `corpus` keeps the corpus's shares."""
     train_posts: int = Field(default=80, ge=1)
     """Posts of each person that train the adapter, the earliest ones (K)."""
@@ -153,7 +156,7 @@ class AdaptersBlock(_Block):
     """Longest training row, in tokens, its prompt included."""
     seed: int = Field(default=0, ge=0)
     """Of initialisation and data order; one for all cells, so that seeds share adapters."""
-    permute: Literal["any", "within_side", "across_side"] = "any"
+    permute: Permute = "any"
     """Whose adapter an agent gets in the condition `permuted`."""
 
     @property
@@ -220,15 +223,27 @@ class LocalEngineBlock(_Block):
     """Of the base's weights."""
     max_slots: int = Field(default=64, ge=1)
     """Adapters in memory at once."""
-    token_budget: int = Field(default=16_384, ge=256)
-    """Tokens in one forward pass, at most."""
+    token_budget: int = Field(default=32_768, ge=256)
+    """Tokens, of prompts and replies together, in memory at once; more requests wait."""
 
 
 class StanceBlock(_Block):
-    """How a user's stance is averaged."""
+    """What counts how much in a user's stance; weights against each other, from 0 up. Definition: ours."""
 
-    like_weight: float = Field(default=1.0, ge=0)
-    """Weight of a liked post's stance against 1 for a text of one's own."""
+    post: float = Field(default=_WEIGHTS.post, ge=0, allow_inf_nan=False)
+    """A post of one's own."""
+    quote: float = Field(default=_WEIGHTS.quote, ge=0, allow_inf_nan=False)
+    """The words added to a shared post."""
+    comment: float = Field(default=_WEIGHTS.comment, ge=0, allow_inf_nan=False)
+    """A comment."""
+    repost: float = Field(default=_WEIGHTS.repost, ge=0, allow_inf_nan=False)
+    """A shared post, at the stance of its words."""
+    like: float = Field(default=_WEIGHTS.like, ge=0, allow_inf_nan=False)
+    """A like, at the liked post's stance."""
+    dislike: float = Field(default=_WEIGHTS.dislike, ge=0, allow_inf_nan=False)
+    """A dislike, at minus the disliked post's stance."""
+    seed: float = Field(default=_WEIGHTS.seed, ge=0, allow_inf_nan=False)
+    """Seed posts; they are the same in all conditions."""
 
 
 class CompareBlock(_Block):
@@ -266,9 +281,19 @@ class Scenario(_Block):
     engine: LocalEngineBlock = LocalEngineBlock()
     """What runs the model."""
     stance: StanceBlock = StanceBlock()
-    """How a user's stance is averaged."""
+    """What counts how much in a user's stance."""
     compare: CompareBlock = CompareBlock()
     """Which conditions are paired."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_kinds(cls, data: object) -> object:
+        """A block of a union without `kind` is of the default kind."""
+        if not isinstance(data, dict):
+            return data
+        usual = {"corpus": "synthetic", "follow_graph": "homophilous"}
+        kinds = {k: {"kind": kind, **data[k]} for k, kind in usual.items() if isinstance(data.get(k), dict)}
+        return data | kinds
 
     @model_validator(mode="after")
     def _grid(self) -> Scenario:

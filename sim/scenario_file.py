@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -39,14 +40,34 @@ def load_scenario(path: Path | str, overrides: Sequence[str] = ()) -> Scenario:
     """
     path = Path(path)
     data, lines = _read(path)
+    return _checked(data, overrides, str(path), lines, path.parent)
+
+
+def scenario_from(data: Mapping[str, Any], overrides: Sequence[str], *, folder: Path) -> Scenario:
+    """Check a scenario that stands in no file.
+
+    Args:
+        data: as the YAML would hold it.
+        overrides: as for `load_scenario`.
+        folder: where relative paths start.
+
+    Raises:
+        ScenarioError: one line for each problem.
+    """
+    return _checked(copy.deepcopy(dict(data)), overrides, "scenario", _Lines(), folder)
+
+
+def _checked(
+    data: dict[str, Any], overrides: Sequence[str], name: str, lines: _Lines, folder: Path
+) -> Scenario:
     for override in overrides:
         _apply_override(data, override)
     try:
         scenario = Scenario.model_validate(data)
     except ValidationError as error:
-        problems = [_problem(path, lines, details) for details in error.errors()]
+        problems = [_problem(name, lines, details) for details in error.errors()]
         raise ScenarioError("\n".join(dict.fromkeys(problems))) from error
-    return _anchored(scenario, path.parent)
+    return _anchored(scenario, folder)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], _Lines]:
@@ -110,10 +131,10 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
     here[last] = value
 
 
-def _problem(path: Path, lines: _Lines, details: ErrorDetails) -> str:
+def _problem(name: str, lines: _Lines, details: ErrorDetails) -> str:
     keys = _without_tags(details["loc"])
     line = lines.nearest(keys)
-    where = f"{path}:{line}" if line is not None else str(path)
+    where = f"{name}:{line}" if line is not None else name
     value = details["input"]
     if details["type"] == "extra_forbidden":
         return f"{where}: {_dotted(keys)}: unknown key.{_suggestion(keys)}"
@@ -183,8 +204,9 @@ def _anchored(scenario: Scenario, folder: Path) -> Scenario:
     if isinstance(scenario.follow_graph, EdgeListGraph):
         path = _from(folder, scenario.follow_graph.path)
         changes["follow_graph"] = scenario.follow_graph.model_copy(update={"path": path})
-    if "/" in scenario.base or scenario.base.startswith("."):
-        changes["base"] = str(_from(folder, Path(scenario.base)))
+    as_folder = _from(folder, Path(scenario.base))
+    if as_folder.is_dir() or scenario.base.startswith((".", "/", "~")):
+        changes["base"] = str(as_folder)
     return scenario.model_copy(update=changes)
 
 

@@ -12,7 +12,9 @@ from typing import Literal, Protocol, runtime_checkable
 
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "error"]
-ErrorKind = Literal["unknown_adapter", "incompatible_adapter", "prompt_too_long", "bad_grammar", "bad_request", "engine"]
+ErrorKind = Literal[
+    "unknown_adapter", "incompatible_adapter", "prompt_too_long", "bad_grammar", "bad_request", "engine"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ class GenerateRequest:
     request_id: str
     prompt: Prompt
     adapter: str | None = None
-    sampling: Sampling = Sampling()  # noqa: RUF009 - frozen, so sharing the default is safe
+    sampling: Sampling = Sampling()
     grammar: str | None = None
 
 

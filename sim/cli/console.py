@@ -26,6 +26,7 @@ class _Bars:
         self._tasks: dict[str, TaskID] = {}
 
     def begin(self, task: str, total: int) -> None:
+        self._progress.start()
         self._tasks[task] = self._progress.add_task(task, total=total, note="")
 
     def advance(self, task: str, done: int, note: str = "") -> None:
@@ -37,7 +38,7 @@ class _Bars:
 
 @contextmanager
 def progress_bars() -> Iterator[_Bars]:
-    """A watcher that draws a bar for each task on standard error."""
+    """A watcher that draws a bar for each task on standard error; nothing before the first task begins."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=24),
@@ -46,5 +47,9 @@ def progress_bars() -> Iterator[_Bars]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=err) as progress:
+    progress = Progress(*columns, console=err)
+    try:
         yield _Bars(progress)
+    finally:
+        if progress.tasks:
+            progress.stop()

@@ -89,6 +89,7 @@ def test_relative_paths_start_at_the_scenario(tmp_path: Path) -> None:
     assert isinstance(scenario.corpus, FileCorpus)
     assert scenario.corpus.path == tmp_path / "data" / "t.csv"
     assert scenario.base == str(tmp_path / "models" / "x")
+    assert _load(tmp_path, "name: a\nbase: Qwen/Qwen3-0.6B\n").base == "Qwen/Qwen3-0.6B"
 
 
 @given(

@@ -1,0 +1,41 @@
+"""How well the tiny base knows people it never met: held-out loss and expert load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import PreTrainedModel
+
+from adapters.bases.tiny_model import assignment_shares
+from adapters.bases.tiny_rows import Row, batches, collate
+
+
+class HeldOut(NamedTuple):
+    """`loss`: mean nats per learned token, each counting once; `load`: (layers, E), each row summing to 1."""
+
+    loss: float
+    load: Tensor
+
+
+@torch.no_grad()
+def evaluate(model: PreTrainedModel, rows: Sequence[Row], batch_tokens: int = 8192) -> HeldOut:
+    """Loss and expert load on `rows`; the model's mode is left as it was."""
+    pad, top_k = int(model.config.pad_token_id), int(model.config.num_experts_per_tok)
+    total, count = 0.0, 0
+    load = torch.zeros(model.config.num_hidden_layers, model.config.num_experts)
+    was_training = model.training
+    model.eval()
+    for group in batches(np.random.default_rng(0), rows, batch_tokens):
+        batch = collate(group, pad)
+        out = model.model(input_ids=batch.ids, output_router_logits=True, use_cache=False)
+        logits = model.lm_head(out.last_hidden_state.flatten(0, 1)[batch.at])
+        total += float(functional.cross_entropy(logits, batch.target, reduction="sum"))
+        count += len(batch.target)
+        load += batch.tokens * torch.stack([assignment_shares(x, top_k) for x in out.router_logits])
+    model.train(was_training)
+    return HeldOut(total / count, load / load.sum(1, keepdim=True))

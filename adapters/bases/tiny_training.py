@@ -1,0 +1,159 @@
+"""Training the shipped toy base: a small Qwen3-MoE language model, from scratch, on rows handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from adapters.bases.experts import fuse_experts
+from adapters.bases.tiny_model import TinyShape, load_balance, new_model
+from adapters.bases.tiny_rows import Batch, Row, batches, collate
+from adapters.bases.tiny_run import resume
+from adapters.errors import TrainingError
+
+TINY_TOKENS = 13_000_000
+"""Training tokens of the shipped base: about one pass over its community."""
+
+
+@dataclass(frozen=True, slots=True)
+class TinyTraining:
+    """Recipe.
+
+    Args:
+        tokens: training tokens in total, padding left out.
+        batch_tokens: positions per optimizer step, padding included.
+        learning_rate: peak; linear warm-up over `warmup_share` of the tokens, then cosine to a twentieth.
+        weight_decay: of AdamW, on matrices only.
+        clip_norm: most gradient norm.
+        router_aux: weight of the load-balancing loss, which is 1 for even routing.
+        eval_tokens: training tokens between two evaluations.
+        seed: of the first weights and the order of rows.
+    """
+
+    tokens: int = TINY_TOKENS
+    batch_tokens: int = 4096
+    learning_rate: float = 2.5e-3
+    warmup_share: float = 0.03
+    weight_decay: float = 0.05
+    clip_norm: float = 1.0
+    router_aux: float = 0.02
+    eval_tokens: int = 1_000_000
+    seed: int = 7
+
+
+@dataclass(frozen=True, slots=True)
+class TinyProgress:
+    """Where training stands: tokens seen, smoothed training loss (nats per token), latest held-out losses."""
+
+    tokens: int
+    total_tokens: int
+    train_loss: float
+    held_out: Mapping[str, float]
+
+
+def train_tiny_moe(
+    tokenizer: PreTrainedTokenizerFast,
+    rows: Sequence[Row],
+    held_out: Mapping[str, Sequence[Row]],
+    recipe: TinyTraining,
+    *,
+    work_dir: Path,
+    shape: TinyShape | None = None,
+    on_progress: Callable[[TinyProgress], None] | None = None,
+) -> PreTrainedModel:
+    """Train a model; interrupted training goes on from `work_dir/checkpoint.pt`.
+
+    Args:
+        tokenizer: decides vocabulary and special ids.
+        rows: training rows, read as often as `recipe.tokens` asks for.
+        held_out: rows of unseen people by name; their losses go to `work_dir/training_log.csv`.
+        recipe: everything else; together with `rows` it determines the result on one machine.
+        work_dir: existing folder for log and checkpoint.
+        shape: sizes; the shipped ones by default.
+        on_progress: called every 50 steps and at the end.
+
+    Returns:
+        The trained model in float32, in eval mode.
+
+    Raises:
+        TrainingError: when there are no rows, the loss is not finite, or the checkpoint in `work_dir`
+            belongs to another recipe.
+    """
+    if not rows or not held_out or not all(held_out.values()):
+        raise TrainingError("training the tiny base needs training rows and held-out rows; got an empty list")
+    shape = shape or TinyShape()
+    model = new_model(shape, tokenizer, recipe.seed)
+    fuse_experts(model)
+    optimizer = torch.optim.AdamW(
+        _parameter_groups(model, recipe.weight_decay), betas=(0.9, 0.98), fused=True
+    )
+    checkpoint, log = work_dir / "checkpoint.pt", work_dir / "training_log.csv"
+    settings = asdict(recipe) | asdict(shape)
+    state = resume(checkpoint, model, optimizer, settings)
+    model.train()
+    done = state.steps
+    for step, batch_rows in enumerate(_endless(recipe, rows)):
+        if step < done:
+            continue  # the order depends on the seed alone, so a resumed run skips what it has seen
+        rate = _rate(recipe, state.tokens)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = collate(batch_rows, int(tokenizer.pad_token_id))
+        state.count(batch.tokens, _step(model, optimizer, batch, recipe))
+        finished = state.tokens >= recipe.tokens
+        if finished or state.tokens // recipe.eval_tokens > len(state.lines):
+            state.evaluate(model, held_out, rate, log)
+            state.save(checkpoint, model, optimizer, settings)
+        if on_progress and (finished or state.steps % 50 == 0):
+            on_progress(TinyProgress(state.tokens, recipe.tokens, state.smooth_loss, state.held_out))
+        if finished:
+            break
+    checkpoint.unlink()
+    return model.eval()
+
+
+def _step(
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, batch: Batch, recipe: TinyTraining
+) -> float:
+    """One optimizer step; returns the plain mean loss of the batch, nats per learned token."""
+    out = model.model(input_ids=batch.ids, output_router_logits=True, use_cache=False)
+    # Logits only where something is learned: most positions are context, and the vocabulary is half the work.
+    logits = model.lm_head(out.last_hidden_state.flatten(0, 1)[batch.at])
+    losses = functional.cross_entropy(logits, batch.target, reduction="none")
+    loss = (losses * batch.weight).sum() / batch.weight.sum()
+    if not torch.isfinite(loss):
+        raise TrainingError(f"the loss is {loss.item()}; lower the learning rate ({recipe.learning_rate})")
+    balance = load_balance(out.router_logits, int(model.config.num_experts_per_tok))
+    torch.autograd.backward(loss + recipe.router_aux * balance)
+    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(losses.detach().mean())
+
+
+def _parameter_groups(model: PreTrainedModel, weight_decay: float) -> list[dict[str, Any]]:
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    others = [p for p in model.parameters() if p.ndim < 2]
+    return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _rate(recipe: TinyTraining, tokens: int) -> float:
+    done = tokens / recipe.tokens
+    if done < recipe.warmup_share:
+        return recipe.learning_rate * (done + 1e-3) / recipe.warmup_share
+    cosine = 0.5 * (1 + np.cos(np.pi * min(1.0, (done - recipe.warmup_share) / (1 - recipe.warmup_share))))
+    return float(recipe.learning_rate * (0.05 + 0.95 * cosine))
+
+
+def _endless(recipe: TinyTraining, rows: Sequence[Row]) -> Iterator[list[Row]]:
+    rng = np.random.default_rng(recipe.seed)
+    while True:
+        yield from batches(rng, rows, recipe.batch_tokens)

@@ -1,0 +1,1 @@
+"""The Engine protocol, the engines that keep it, and the wrappers around them."""

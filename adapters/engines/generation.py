@@ -1,0 +1,188 @@
+"""The decoding loop: rows join when there is room, take one token per step, and leave when they are done."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from adapters.engines.batching import Division, cut_passes, group_rows
+from adapters.engines.forward import Forward
+from adapters.engines.grammar import Constraint, GrammarCompiler
+from adapters.engines.kv_pool import KvPool
+from adapters.engines.protocol import ErrorKind, FinishReason, RequestError, Sampling
+from adapters.engines.sampling import draw, uniforms
+from adapters.lora.layers import StackedLora
+from adapters.lora.packing import pack
+from adapters.lora.routing import BASE_SLOT
+
+NOT_FINITE = "the model gave values that are not finite; is the adapter damaged?"
+
+_JOIN_SHARE = 4
+"""New rows join when a quarter of the rows is free: a pass over a few prompts costs almost a decode step."""
+
+
+@dataclass
+class Job:
+    """One request on its way through the loop.
+
+    Args:
+        prompt: token ids, at least one.
+        sampling: drawing rules.
+        constraint: its grammar at the start, or None.
+        slot: of the adapter, −1 for the base.
+    """
+
+    prompt: Sequence[int]
+    sampling: Sampling
+    constraint: Constraint | None = None
+    slot: int = BASE_SLOT
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish: FinishReason | None = None
+    error: RequestError | None = None
+    numbers: NDArray[np.float64] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.numbers = uniforms(self.sampling.seed, self.sampling.max_new_tokens)
+
+    @property
+    def need(self) -> int:
+        """Tokens of a pool row that is long enough."""
+        return len(self.prompt) + self.sampling.max_new_tokens
+
+    def fail(self, kind: ErrorKind, message: str) -> None:
+        """End with an error in place of a reply."""
+        self.finish, self.error = "error", RequestError(kind, message)
+        self.tokens, self.logprobs = [], []
+
+
+class DecodingLoop:
+    """Runs jobs whose adapters are all in the slots.
+
+    Args:
+        forward: passes of the model.
+        stack: the slots, or None while there are none.
+        grammars: masks for constrained rows; called only if there are any.
+        stops: token ids that end a reply.
+        pass_tokens: prompt tokens in one pass.
+    """
+
+    def __init__(
+        self,
+        forward: Forward,
+        stack: StackedLora | None,
+        grammars: Callable[[], GrammarCompiler],
+        stops: frozenset[int],
+        pass_tokens: int,
+    ) -> None:
+        self._forward, self._stack, self._grammars = forward, stack, grammars
+        self._stops, self._pass_tokens = stops, pass_tokens
+
+    def run(self, jobs: Sequence[Job], pool: KvPool, division: Division) -> None:
+        """Bring each member of a division to its end."""
+        pool.shape(division.rows, division.length)
+        waiting = deque(sorted((jobs[i] for i in division.members), key=lambda job: job.slot))
+        running: list[Job] = []
+        while waiting or running:
+            free = division.rows - len(running)
+            if waiting and (not running or free * _JOIN_SHARE >= division.rows):
+                joining = [waiting.popleft() for _ in range(min(free, len(waiting)))]
+                self._read_prompts(joining, pool, first_row=len(running))
+                running += joining
+            else:
+                self._step(running, pool)
+            self._leave(running, pool)
+
+    def _read_prompts(self, joining: Sequence[Job], pool: KvPool, first_row: int) -> None:
+        rows = [job.prompt for job in joining]
+        groups = group_rows(rows, [job.slot for job in joining])
+        for one_pass in cut_passes(groups, rows, self._pass_tokens):
+            members = [i for group in one_pass for i in group]
+            packed = pack([[rows[i] for i in group] for group in one_pass], device=self._forward.device)
+            slots = [joining[group[0]].slot for group in one_pass]
+            with self._stack.route_segments(slots, packed.group_lengths) if self._stack else nullcontext():
+                logits = self._forward.prompts(packed, pool, [first_row + i for i in members])
+            self._take(logits, [joining[i] for i in members])
+
+    def _step(self, running: Sequence[Job], pool: KvPool) -> None:
+        last = [job.tokens[-1] for job in running]
+        positions = [len(job.prompt) + len(job.tokens) - 1 for job in running]
+        with self._stack.route([job.slot for job in running]) if self._stack else nullcontext():
+            logits = self._forward.tokens(last, positions, pool)
+        self._take(logits, running)
+
+    def _take(self, logits: Tensor, jobs: Sequence[Job]) -> None:
+        """Draw the next token of each job and see whether it was the last."""
+        total = logits.logsumexp(dim=-1)
+        healthy = total.isfinite()
+        if not healthy.all():
+            for job, well in zip(jobs, healthy.tolist(), strict=True):
+                if not well:
+                    job.fail("engine", NOT_FINITE)
+            jobs = [job for job in jobs if job.error is None]
+            logits, total = logits[healthy], total[healthy]
+        chosen = self._choose(logits, jobs)
+        logprobs = logits.gather(-1, chosen[:, None])[:, 0] - total
+        for job, token, logprob in zip(jobs, chosen.tolist(), logprobs.tolist(), strict=True):
+            if job.error is not None:
+                continue
+            job.tokens.append(token)
+            job.logprobs.append(logprob)
+            if token in self._stops:
+                job.finish = "stop"
+            elif len(job.tokens) == job.sampling.max_new_tokens:
+                job.finish = "length"
+
+    def _choose(self, logits: Tensor, jobs: Sequence[Job]) -> Tensor:
+        """One token per job.
+
+        A token drawn without looking at the grammar, kept if the grammar allows it and otherwise drawn again among
+        the allowed ones, is distributed as one drawn among the allowed ones: p + (1 − Z) · p/Z = p/Z with
+        Z the allowed mass. So most steps need no mask. A nucleus is cut from the allowed
+        tokens, hence a row with both is masked from the start.
+        """
+        nuclei = [job.constraint is not None and job.sampling.top_p < 1 for job in jobs]
+        chosen = self._draw(logits, jobs, number=0)
+        again = [
+            i
+            for i, (job, token) in enumerate(zip(jobs, chosen.tolist(), strict=True))
+            if job.constraint is not None and (nuclei[i] or not job.constraint.take(token))
+        ]
+        if not again:
+            return chosen
+        constraints = [c for i in again if (c := jobs[i].constraint) is not None]
+        allowed = self._grammars().allowed(constraints).to(logits.device)
+        at = torch.tensor(again, device=logits.device)
+        redrawn = self._draw(
+            logits[at].masked_fill_(~allowed, -torch.inf), [jobs[i] for i in again], number=1
+        )
+        for i, constraint, token in zip(again, constraints, redrawn.tolist(), strict=True):
+            if not constraint.take(token):
+                jobs[i].fail("bad_grammar", f"the grammar cannot be followed further: {constraint.failure}")
+        return chosen.index_copy_(0, at, redrawn)
+
+    def _draw(self, logits: Tensor, jobs: Sequence[Job], number: int) -> Tensor:
+        temperature = torch.tensor([job.sampling.temperature for job in jobs], device=logits.device)
+        top_p = torch.tensor([job.sampling.top_p for job in jobs], device=logits.device)
+        uniform = torch.tensor([job.numbers[len(job.tokens), number] for job in jobs], device=logits.device)
+        return draw(logits, temperature, top_p, uniform)
+
+    def _leave(self, running: list[Job], pool: KvPool) -> None:
+        """Drop finished jobs; the last row moves into the gap, so that the running ones stay the first rows."""
+        for row in reversed(range(len(running))):
+            job = running[row]
+            if job.finish is None:
+                continue
+            last = running.pop()
+            if job.error is not None:
+                pool.wipe(row)
+            if row < len(running):
+                pool.move(len(running), row, len(last.prompt) + len(last.tokens) - 1)
+                running[row] = last

@@ -1,0 +1,217 @@
+"""The engine inside this process: one base model, many adapters, one batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from adapters.engines.batching import divide_pool
+from adapters.engines.forward import Forward
+from adapters.engines.generation import NOT_FINITE, DecodingLoop, Job
+from adapters.engines.grammar import GrammarCompiler
+from adapters.engines.protocol import (
+    GenerateRequest,
+    GenerateResult,
+    RequestError,
+    ScoreRequest,
+    ScoreResult,
+)
+from adapters.engines.residency import AdapterReader, Residency
+from adapters.engines.scoring import ScoreJob, score_jobs
+from adapters.engines.validation import (
+    Limits,
+    RefusedError,
+    check_generate,
+    check_id,
+    check_score,
+    repeated_ids,
+)
+from adapters.errors import AdapterError, GrammarError
+from adapters.lora.routing import BASE_SLOT
+
+if TYPE_CHECKING:
+    from adapters.bases.loader import Base
+
+PASS_TOKENS = 4096
+"""Prompt tokens of one forward pass. More gains nothing on a CPU, whose caches activations then leave."""
+
+
+class _Seats(NamedTuple):
+    """Requests that run together: index → slot; and those whose adapter failed: index → error."""
+
+    slots: dict[int, int]
+    errors: dict[int, RequestError]
+
+
+class LocalEngine:
+    """Answers requests with a base in this process; every row of a batch has its own adapter, seed and grammar.
+
+    What a request gets depends on the request alone, up to rounding in the model's sums: not on its
+    neighbours, nor on its place. While the engine holds adapters, its slots are attached to `base.model`;
+    whoever else wants to attach some (training) has to wait for `close`. One thread at a time may call it.
+
+    Args:
+        base: as `load_base` returns it.
+        adapters: where revisions are opened; an `AdapterStore` fits.
+        max_slots: adapters in the model at once; more distinct ones are served in waves.
+        token_budget: tokens, of prompts and replies together, in memory at once; further requests wait
+            and join as others finish.
+
+    Raises:
+        BaseModelError: an architecture that cannot be served in process.
+        ValueError: for sizes below 1.
+    """
+
+    def __init__(
+        self, base: Base, adapters: AdapterReader, *, max_slots: int = 64, token_budget: int = 32768
+    ) -> None:
+        for name, value in (("max_slots", max_slots), ("token_budget", token_budget)):
+            if value < 1:
+                raise ValueError(f"{name}: got {value}; expected at least 1")
+        self._base = base
+        self._forward = Forward(base.model)
+        self._residency = Residency(base, adapters, max_slots)
+        self._limits = Limits(self._forward.vocabulary, self._forward.longest, token_budget)
+        self._stops = _stop_ids(base)
+        self._compiler: GrammarCompiler | None = None
+        self._closed = False
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[GenerateResult]:
+        """Answer every request, in the order given; one that cannot be answered says why in `error`.
+
+        Raises:
+            AdapterError: the engine is closed.
+        """
+        self._check_open()
+        repeated = repeated_ids(requests)
+        jobs: dict[int, Job] = {}
+        errors: dict[int, RequestError] = {}
+        for i, request in enumerate(requests):
+            try:
+                check_id(request, repeated)
+                jobs[i] = self._job(request)
+            except RefusedError as refusal:
+                errors[i] = refusal.value
+        for seats in self._seatings({i: requests[i].adapter for i in jobs}):
+            errors |= seats.errors
+            for i, slot in seats.slots.items():
+                jobs[i].slot = slot
+            self._run([jobs[i] for i in seats.slots])
+        if self._compiler is not None:
+            self._compiler.forget()
+        return [self._reply(request, jobs.get(i), errors.get(i)) for i, request in enumerate(requests)]
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResult]:
+        """Score every completion, in the order given; an empty one has no log-probabilities.
+
+        Raises:
+            AdapterError: the engine is closed.
+        """
+        self._check_open()
+        repeated = repeated_ids(requests)
+        prompts: dict[int, tuple[int, ...]] = {}
+        errors: dict[int, RequestError] = {}
+        scores: dict[int, tuple[float, ...]] = {}
+        for i, request in enumerate(requests):
+            try:
+                check_id(request, repeated)
+                prompts[i] = check_score(request, self._base.encoder, self._limits)
+            except RefusedError as refusal:
+                errors[i] = refusal.value
+        for seats in self._seatings({i: requests[i].adapter for i in prompts}):
+            errors |= seats.errors
+            jobs = {
+                i: ScoreJob((*prompts[i], *requests[i].completion), len(prompts[i]), slot)
+                for i, slot in seats.slots.items()
+                if requests[i].completion
+            }
+            with self._forward.session():
+                found = score_jobs(self._forward, self._residency.stack, list(jobs.values()), PASS_TOKENS)
+            for i, logprobs in zip(jobs, found, strict=True):
+                scores[i] = tuple(logprobs)
+                if not all(map(math.isfinite, logprobs)):
+                    errors[i] = RequestError("engine", NOT_FINITE)
+        return [
+            ScoreResult(
+                request.request_id,
+                scores.get(i, ()) if i not in errors else (),
+                len(prompts.get(i, ())),
+                errors.get(i),
+            )
+            for i, request in enumerate(requests)
+        ]
+
+    def close(self) -> None:
+        """Take the slots out of the model; a second call does nothing."""
+        self._residency.release()
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise AdapterError("this engine is closed; make a new LocalEngine")
+
+    def _job(self, request: GenerateRequest) -> Job:
+        """Raises RefusedError."""
+        prompt = check_generate(request, self._base.encoder, self._limits)
+        constraint = None
+        if request.grammar is not None:
+            try:
+                constraint = self._grammars().compile(request.grammar)
+            except GrammarError as error:
+                raise RefusedError("bad_grammar", str(error)) from error
+        return Job(prompt, request.sampling, constraint)
+
+    def _grammars(self) -> GrammarCompiler:
+        if self._compiler is None:
+            self._compiler = GrammarCompiler(
+                self._base.tokenizer, self._forward.vocabulary, self._base.encoder.end_ids[0]
+            )
+        return self._compiler
+
+    def _seatings(self, adapters: Mapping[int, str | None]) -> Iterator[_Seats]:
+        """Seat requests wave by wave; those under the bare base sit in the first."""
+        wanted = list(dict.fromkeys(name for name in adapters.values() if name is not None))
+        on_base = dict.fromkeys((i for i, name in adapters.items() if name is None), BASE_SLOT)
+        while wanted or on_base:
+            wave = self._residency.next_wave(wanted)
+            named = {i: name for i, name in adapters.items() if name is not None}
+            yield _Seats(
+                slots=on_base | {i: wave.slots[name] for i, name in named.items() if name in wave.slots},
+                errors={i: wave.errors[name] for i, name in named.items() if name in wave.errors},
+            )
+            wanted, on_base = wave.later, {}
+
+    def _run(self, jobs: Sequence[Job]) -> None:
+        if not jobs:
+            return
+        divisions = divide_pool([job.need for job in jobs], self._limits.memory)
+        loop = DecodingLoop(self._forward, self._residency.stack, self._grammars, self._stops, PASS_TOKENS)
+        with self._forward.session():
+            pool = self._forward.new_pool(max(d.rows * d.length for d in divisions))
+            for division in divisions:
+                loop.run(jobs, pool, division)
+
+    def _reply(self, request: GenerateRequest, job: Job | None, error: RequestError | None) -> GenerateResult:
+        error = error or (job.error if job else None)
+        prompt_tokens = len(job.prompt) if job else 0
+        if job is None or error is not None or job.finish is None:
+            return GenerateResult(request.request_id, "", (), (), "error", prompt_tokens, error)
+        text = job.tokens[:-1] if job.finish == "stop" else job.tokens
+        return GenerateResult(
+            request_id=request.request_id,
+            text=self._base.tokenizer.decode(
+                text, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            ),
+            token_ids=tuple(job.tokens),
+            logprobs=tuple(job.logprobs),
+            finish_reason=job.finish,
+            prompt_tokens=prompt_tokens,
+        )
+
+
+def _stop_ids(base: Base) -> frozenset[int]:
+    """The end of the assistant's turn, and whatever else the base's generation settings stop at."""
+    others = base.model.generation_config.eos_token_id
+    others = [] if others is None else [others] if isinstance(others, int) else others
+    return frozenset((base.encoder.end_ids[0], *others))

@@ -1,0 +1,1 @@
+"""Stacked multi-LoRA: many users' low-rank adapters in one forward pass."""

@@ -1,0 +1,1 @@
+"""Training many adapters at once over one frozen base."""

@@ -1,0 +1,1 @@
+"""Measures as pure functions: frames and arrays in, numbers and frames out."""

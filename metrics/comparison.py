@@ -1,0 +1,161 @@
+"""Two conditions against each other, paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metrics.catalogue import RATIO_METRICS
+from metrics.errors import MetricInputError
+from metrics.intervals import NO_INTERVAL, RESAMPLES, bootstrap_interval, sign_flip_p, t_interval
+
+VALUE_COLUMNS = ("condition", "n", "seed", "metric", "value")
+
+
+def paired_differences(
+    values: pd.DataFrame,
+    treatment: str,
+    control: str,
+    *,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    ratio_metrics: Collection[str] = RATIO_METRICS,
+) -> pd.DataFrame:
+    """What `treatment` changes against `control`, metric by metric and size by size.
+
+    The cells of one size and seed share everything but the weights, so differences are taken within them.
+    The seeds are the sample, and they are few: `low` and `high` are Student's paired interval, which stays
+    honest for few seeds; the bootstrap, too narrow for few, stands beside it. Many metrics are compared at
+    once: of twenty, one in truth unchanged will leave its 95% interval.
+
+    Args:
+        values: columns `condition`, `n` (population size), `seed`, `metric`, `value`; one row for each.
+        treatment: a condition.
+        control: another.
+        rng: draws bootstrap resamples, and signs beyond 16 seeds.
+        confidence: of all intervals, in (0, 1).
+        resamples: of the bootstrap.
+        ratio_metrics: metrics of which a ratio makes sense.
+
+    Returns:
+        One row for each `n` and `metric` (sizes rising, metrics in order of appearance), columns:
+        `n`, `metric`; `n_seeds` (pairs used); `n_missing` (seeds that drop out because either value is NaN or
+        the cell is missing); `treatment`, `control` (means over the pairs used); `difference` with `low`,
+        `high` (t) and `bootstrap_low`, `bootstrap_high`: above 0 means more under the treatment, 0 the
+        same; `ratio` with `ratio_low`, `ratio_high` (geometric mean and t interval of logarithms: 1 the
+        same, 2 twice as much; NaN unless all values are above 0 and the metric is in `ratio_metrics`);
+        `p_value` (sign flips) with `p_smallest` that so many seeds could give; `note` in words.
+        One seed gives differences without interval or p-value; none gives NaN throughout.
+
+    Raises:
+        MetricInputError: a missing column, an unknown condition, treatment equal to control, or two rows for
+            one condition, size, seed and metric.
+
+    Source: ours. The paper (arXiv 2606.02437) ran one seed and gives no intervals.
+    """
+    chosen = _chosen(values, treatment, control)
+    rows = []
+    for (n, metric), cells in _by_size_and_metric(chosen):
+        pairs = cells.set_index(["seed", "condition"])["value"].unstack()  # noqa: PD010 - nothing to average
+        pairs = pairs.reindex(columns=[treatment, control])
+        both = pairs.dropna()
+        row: dict[str, object] = {"n": n, "metric": metric}
+        row |= {"n_seeds": len(both), "n_missing": len(pairs) - len(both)}
+        treated, untreated = both[treatment].to_numpy(), both[control].to_numpy()
+        row |= _difference(treated, untreated, rng, confidence, resamples)
+        row |= _ratio(treated, untreated, confidence, wanted=metric in ratio_metrics)
+        row["note"] = _note(treated - untreated, len(pairs) - len(both))
+        rows.append(row)
+    return pd.DataFrame(rows, columns=_RESULT_COLUMNS)
+
+
+_RESULT_COLUMNS = [
+    "n", "metric", "n_seeds", "n_missing", "treatment", "control",
+    "difference", "low", "high", "bootstrap_low", "bootstrap_high",
+    "ratio", "ratio_low", "ratio_high", "p_value", "p_smallest", "note",
+]  # fmt: skip
+
+
+def _chosen(values: pd.DataFrame, treatment: str, control: str) -> pd.DataFrame:
+    """The rows of the two conditions, checked."""
+    if missing := [c for c in VALUE_COLUMNS if c not in values.columns]:
+        raise MetricInputError(f"values: no column {', '.join(missing)}; expected {', '.join(VALUE_COLUMNS)}")
+    known = sorted(values["condition"].unique())
+    for name in (treatment, control):
+        if name not in known:
+            raise MetricInputError(f"condition {name!r}: no values; there are {', '.join(known) or 'none'}")
+    if treatment == control:
+        raise MetricInputError(f"treatment and control are both {control!r}; name two different conditions")
+    chosen = values[values["condition"].isin([treatment, control])]
+    twice = chosen.duplicated(["n", "metric", "seed", "condition"])
+    if twice.any():
+        row = chosen[twice].iloc[0]
+        raise MetricInputError(
+            f"values: more than one {row['metric']} for condition {row['condition']}, n {row['n']}, "
+            f"seed {row['seed']}; pass one step only, such as the final one"
+        )
+    return chosen
+
+
+def _by_size_and_metric(chosen: pd.DataFrame) -> list[tuple[tuple[int, str], pd.DataFrame]]:
+    """Groups, sizes rising and metrics in order of appearance."""
+    rank = {metric: i for i, metric in enumerate(chosen["metric"].unique())}
+    keys = set(zip(chosen["n"].tolist(), chosen["metric"].tolist(), strict=True))
+    return [
+        ((n, metric), chosen[(chosen["n"] == n) & (chosen["metric"] == metric)])
+        for n, metric in sorted(keys, key=lambda key: (key[0], rank[key[1]]))
+    ]
+
+
+def _difference(
+    treated: NDArray[np.float64],
+    untreated: NDArray[np.float64],
+    rng: np.random.Generator,
+    confidence: float,
+    resamples: int,
+) -> dict[str, object]:
+    change = treated - untreated
+    n = len(change)
+    student = t_interval(change, confidence)
+    boot = bootstrap_interval(change, rng=rng, confidence=confidence, resamples=resamples)
+    return {
+        "treatment": float(treated.mean()) if n else float("nan"),
+        "control": float(untreated.mean()) if n else float("nan"),
+        "difference": float(change.mean()) if n else float("nan"),
+        "low": student.low,
+        "high": student.high,
+        "bootstrap_low": boot.low,
+        "bootstrap_high": boot.high,
+        "p_value": sign_flip_p(change, rng=rng, resamples=resamples),
+        "p_smallest": 2.0 ** (1 - n) if n >= 2 else float("nan"),
+    }
+
+
+def _ratio(
+    treated: NDArray[np.float64], untreated: NDArray[np.float64], confidence: float, *, wanted: bool
+) -> dict[str, object]:
+    if not (wanted and len(treated) and (treated > 0).all() and (untreated > 0).all()):
+        return dict.fromkeys(("ratio", "ratio_low", "ratio_high"), float("nan"))
+    logs = np.log(treated / untreated)
+    interval = t_interval(logs, confidence) if len(logs) > 1 else NO_INTERVAL
+    low, high = np.exp(interval)
+    return {"ratio": float(np.exp(logs.mean())), "ratio_low": float(low), "ratio_high": float(high)}
+
+
+def _note(change: NDArray[np.float64], n_missing: int) -> str:
+    notes = []
+    if len(change) == 0:
+        notes.append("no pair of values")
+    elif len(change) == 1:
+        notes.append("one seed: no interval")
+    elif len(change) == 2:
+        notes.append("two seeds: the bootstrap interval is just their range")
+    if len(change) > 1 and np.ptp(change) == 0.0:
+        notes.append("all differences equal: the interval has no width")
+    if n_missing:
+        notes.append(f"{n_missing} seed{'s' if n_missing > 1 else ''} without a pair of values")
+    return "; ".join(notes)

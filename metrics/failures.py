@@ -1,0 +1,108 @@
+"""What went wrong, read from the ledger: failures that differ between conditions would fake a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from metrics.errors import MetricInputError
+
+LEDGER_COLUMNS = ("step", "action", "ok", "outcome", "finish_reason")
+SUMMARY_FIELDS = ("outcome", "finish_reason")
+NONE = "none"
+TRUNCATED = "length"
+DO_NOTHING = "do_nothing"
+
+
+def failure_summary(ledger: pd.DataFrame) -> pd.DataFrame:
+    """How often each outcome and each finish reason occurs.
+
+    Args:
+        ledger: one row for each decision asked for, columns `LEDGER_COLUMNS`: `ok` whether it took effect,
+            `outcome` what came of it (the failure's kind where it failed).
+
+    Returns:
+        Columns `field` (`outcome` or `finish_reason`), `value` (`none` where missing), `failed` (rows of it
+        that are not ok), `count`, `rate` (share of all ledger rows: 1 every one, 0 none). Fields in that
+        order, most frequent first. An empty ledger gives an empty table.
+
+    Raises:
+        MetricInputError: a missing column.
+
+    Source: ours.
+    """
+    _require_columns(ledger)
+    parts = []
+    for name in SUMMARY_FIELDS:
+        value = ledger[name].where(ledger[name].notna() & (ledger[name] != ""), NONE).astype(str)
+        groups = (~ledger["ok"].astype(bool)).groupby(value)
+        part = pd.DataFrame({"failed": groups.sum(), "count": groups.size()})
+        part = part.astype("int64").rename_axis("value").reset_index()
+        part.insert(0, "field", name)
+        parts.append(part.sort_values(["count", "value"], ascending=[False, True]))
+    summary = pd.concat(parts, ignore_index=True)
+    return summary.assign(rate=summary["count"] / max(len(ledger), 1))
+
+
+def failure_difference(treatment: pd.DataFrame, control: pd.DataFrame) -> pd.DataFrame:
+    """Two ledgers side by side.
+
+    Args:
+        treatment: ledger of one condition, all its seeds together.
+        control: ledger of the other.
+
+    Returns:
+        Columns `field`, `value`, `treatment_count`, `control_count`, `treatment_rate`, `control_rate`,
+        `difference` (of rates, treatment − control, in [−1, 1]; 0 no difference; NaN when a ledger is empty).
+        No interval is given: decisions of one user and one run hang together. Feed `measure_ledger` of each
+        seed to `paired_differences` for one.
+
+    Raises:
+        MetricInputError: a missing column.
+    """
+    counts = {
+        name: failure_summary(ledger).set_index(["field", "value"])["count"]
+        for name, ledger in (("treatment", treatment), ("control", control))
+    }
+    both = pd.DataFrame(counts).fillna(0).astype("int64").sort_index()
+    rates = both / [len(treatment) or float("nan"), len(control) or float("nan")]
+    table = both.add_suffix("_count").join(rates.add_suffix("_rate"))
+    table["difference"] = rates["treatment"] - rates["control"]
+    return table.sort_index(level="field", ascending=False, sort_remaining=False).reset_index()
+
+
+def measure_ledger(ledger: pd.DataFrame, steps: Sequence[int]) -> pd.DataFrame:
+    """The catalogue's ledger metrics for everything up to and including each step.
+
+    Args:
+        ledger: as `failure_summary`.
+        steps: each ≥ 0.
+
+    Returns:
+        Columns `step`, `metric`, `value`: `failure_rate`, `truncation_rate`, `do_nothing_share`; NaN where
+        no decision was asked for (or, for the last, none succeeded).
+
+    Raises:
+        MetricInputError: a missing column.
+    """
+    _require_columns(ledger)
+    ok = ledger["ok"].astype(bool)
+    marks = {
+        "failure_rate": ~ok,
+        "truncation_rate": ledger["finish_reason"] == TRUNCATED,
+        "do_nothing_share": (ledger["action"] == DO_NOTHING)[ok],
+    }
+    rows = [
+        (step, metric, float(mark[ledger["step"].loc[mark.index] <= step].mean()))
+        for step in steps
+        for metric, mark in marks.items()
+    ]
+    return pd.DataFrame(rows, columns=["step", "metric", "value"])
+
+
+def _require_columns(ledger: pd.DataFrame) -> None:
+    if missing := [c for c in LEDGER_COLUMNS if c not in ledger.columns]:
+        raise MetricInputError(
+            f"ledger: no column {', '.join(missing)}; expected {', '.join(LEDGER_COLUMNS)}"
+        )

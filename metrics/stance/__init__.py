@@ -1,0 +1,19 @@
+"""Stance: a number in [−1, 1] for a text, and from the texts and likes of a person one for the person."""
+
+from __future__ import annotations
+
+from metrics.stance.fitting import fit_stance_scorer
+from metrics.stance.held_out import HeldOut
+from metrics.stance.scorer import StanceScorer, TextScorer
+from metrics.stance.users import StanceWeights, stance_evidence, user_stance, user_stance_by_step
+
+__all__ = [
+    "HeldOut",
+    "StanceScorer",
+    "StanceWeights",
+    "TextScorer",
+    "fit_stance_scorer",
+    "stance_evidence",
+    "user_stance",
+    "user_stance_by_step",
+]

@@ -1,0 +1,231 @@
+"""The experiment: every cell of the grid, then measures, comparison and report; resumable at any point."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from adapters.engines.protocol import Engine
+from adapters.store import AdapterStore
+from agents.bindings import AdapterRefs, bind
+from agents.policy import StructuredPolicy
+from metrics.stance import StanceWeights
+from sim.cell import grid
+from sim.comparison import compare_run
+from sim.errors import RunDirError
+from sim.feeds import FeedPolicy
+from sim.measuring import measure
+from sim.preparation import Prepared, obtain_adapters, prepare
+from sim.progress import Silent, Watcher
+from sim.provenance import hardware, versions
+from sim.report import write_report
+from sim.rng import generator
+from sim.run_dir import FORMAT, CellDir, RunDir, State, write_frame
+from sim.scenario import Scenario
+from sim.scenario_file import as_plain
+from sim.simulation import Simulation
+
+
+def run_experiment(
+    scenario: Scenario,
+    out: Path | str,
+    *,
+    store: Path | str = "runs/store",
+    resume: bool = False,
+    watcher: Watcher | None = None,
+) -> RunDir:
+    """Run a scenario to its end.
+
+    Args:
+        scenario: what to run.
+        out: the run directory; new or empty unless `resume`.
+        store: folder of the adapter store; adapters that it holds already are not trained again.
+        resume: go on with an unfinished run of the same scenario, or return a finished one.
+        watcher: told of progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        RunDirError: for a directory that holds something else, or that another process is writing.
+        PluresErrors of the other rooms: see `sim.errors.USER_ERRORS`; all validation precedes all training.
+    """
+    run = RunDir(Path(out))
+    _check_directory(run, scenario, resume)
+    if run.manifest_file.exists() and run.state == "done":
+        return run
+    watcher = watcher or Silent()
+    with run.locked():
+        clock = _Clock(run)
+        with clock.measuring("validation"):
+            ready = prepare(scenario)
+        manifest = _manifest(scenario, ready)
+        if run.manifest_file.exists():
+            _tell_changes(run.manifest, manifest, watcher)
+        try:
+            _run(scenario, ready, run, manifest, AdapterStore(Path(store)), watcher, clock)
+        except KeyboardInterrupt:
+            run.write_manifest({**run.manifest, "state": "interrupted"})
+            raise
+        except Exception:
+            if run.manifest_file.exists():
+                run.write_manifest({**run.manifest, "state": "failed"})
+            raise
+    return run
+
+
+def _run(
+    scenario: Scenario,
+    ready: Prepared,
+    run: RunDir,
+    manifest: dict[str, Any],
+    store: AdapterStore,
+    watcher: Watcher,
+    clock: _Clock,
+) -> None:
+    def enter(state: State, **more: Any) -> None:
+        manifest.update(state=state, **more)
+        run.write_manifest(manifest)
+
+    enter("preparing")
+    for size, population in ready.people.populations.items():
+        write_frame(pd.DataFrame([_agent(a) for a in population]), run.population_file(size))
+    with clock.measuring("adapters"):
+        refs = obtain_adapters(scenario, ready, store, watcher, run.path / "training")
+    enter("running", adapters={"own": dict(refs.own), "pooled": refs.pooled, "zero": refs.zero})
+    engine = _engine(scenario, ready, store)
+    try:
+        for key in grid(scenario):
+            cell = run.cell(key)
+            if not cell.done:
+                with clock.measuring(key.id):
+                    _run_cell(scenario, ready, cell, refs, engine, watcher)
+    finally:
+        engine.close()
+    with clock.measuring("report"):
+        write_frame(run.read_metrics(), run.metrics_file)
+        compare_run(run).to_csv(run.comparison_file, index=False)
+        enter("done")
+        write_report(run)
+
+
+def _run_cell(
+    scenario: Scenario, ready: Prepared, cell: CellDir, refs: AdapterRefs, engine: Engine, watcher: Watcher
+) -> None:
+    key, block = cell.key, scenario.simulation
+    world = ready.worlds[key.size, key.seed]
+    bindings = bind(
+        key.condition,
+        world.population,
+        refs,
+        generator(key.seed, "permutation", key.size),
+        scenario.adapters.permute,
+    )
+    cell.write_bindings(bindings)
+    simulation = Simulation(
+        world=world,
+        bindings=bindings,
+        engine=engine,
+        policy=StructuredPolicy(**block.sampling.model_dump()),
+        feed=FeedPolicy(**block.feed.model_dump()),
+        actions=block.actions,
+    )
+    simulation.run(cell, watcher)
+    weights = StanceWeights(**scenario.stance.model_dump())
+    measures = measure(cell, world.population, ready.scorer, weights, block.steps)
+    write_frame(measures.stance, cell.stance_file)
+    write_frame(measures.values, cell.metrics_file)
+
+
+def _engine(scenario: Scenario, ready: Prepared, store: AdapterStore) -> Engine:
+    from adapters.engines.local import LocalEngine
+
+    block = scenario.engine
+    return LocalEngine(ready.base, store, max_slots=block.max_slots, token_budget=block.token_budget)
+
+
+def _check_directory(run: RunDir, scenario: Scenario, resume: bool) -> None:
+    if not run.path.exists():
+        return
+    if not run.path.is_dir():
+        raise RunDirError(f"{run.path}: is a file; name a folder with --out")
+    if not run.manifest_file.exists():
+        if strangers := [p.name for p in run.path.iterdir() if p.name != ".lock"]:
+            raise RunDirError(
+                f"{run.path}: not empty and no run (it holds {strangers[0]}). Name another folder with --out."
+            )
+        return
+    if not resume:
+        raise RunDirError(
+            f"{run.path}: holds a run already ({run.state}). Add --resume to go on with it, or name another --out."
+        )
+    before, now = run.manifest["scenario"], as_plain(scenario)
+    if changed := sorted(_differences(before, now)):
+        raise RunDirError(
+            f"{run.path}: holds a run of another scenario; {', '.join(changed[:5])} differ. "
+            "Name another folder with --out, or resume with the scenario it was started with."
+        )
+
+
+def _differences(before: Any, now: Any, prefix: str = "") -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in before.keys() | now.keys():
+            yield from _differences(before.get(key), now.get(key), f"{prefix}.{key}" if prefix else key)
+    elif before != now:
+        yield prefix
+
+
+def _tell_changes(before: dict[str, Any], now: dict[str, Any], watcher: Watcher) -> None:
+    for key in ("versions", "base", "corpus"):
+        if changed := sorted(_differences(before[key], now[key], key)):
+            watcher.say(f"Since this run began, {', '.join(changed)} changed: cells may not be comparable.")
+
+
+def _manifest(scenario: Scenario, ready: Prepared) -> dict[str, Any]:
+    people, base = ready.people, ready.base
+    return {
+        "format": FORMAT,
+        "state": "preparing",
+        "scenario": as_plain(scenario),
+        "base": {"name": base.name, "fingerprint": base.fingerprint, "toy": base.is_toy},
+        "corpus": {
+            "name": people.corpus.name,
+            "sha256": people.corpus.digest,
+            "usable_people": len(people.splits),
+            "excluded": {**people.corpus.excluded, **people.excluded},
+        },
+        "sides": list(people.sides),
+        "stance_scorer": asdict(ready.scorer.held_out),
+        "versions": versions(),
+        "hardware": hardware(),
+    }
+
+
+def _agent(agent: Any) -> dict[str, Any]:
+    return {
+        "agent_id": agent.agent_id,
+        "user_id": agent.user_id,
+        "handle": agent.handle,
+        "side": agent.side,
+        "persona": agent.persona,
+        "activity": agent.activity,
+    }
+
+
+class _Clock:
+    """Seconds that each part took, in a file apart: everything else in a run is reproducible."""
+
+    def __init__(self, run: RunDir) -> None:
+        self._run = run
+
+    @contextmanager
+    def measuring(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._run.add_timing(part, time.perf_counter() - start)

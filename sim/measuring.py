@@ -1,0 +1,84 @@
+"""From a finished cell to its measures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from agents.population import Population
+from metrics.failures import measure_ledger
+from metrics.measure import measure_cell
+from metrics.stance import StanceScorer, StanceWeights, stance_evidence, user_stance_by_step
+from metrics.tables import CellTables
+from sim.platform_tables import read_tables
+from sim.rng import generator
+from sim.run_dir import CellDir
+
+
+class CellMeasures(NamedTuple):
+    """What is kept of one cell.
+
+    Args:
+        values: columns step, metric, value.
+        stance: columns step, user_id, stance; of everything a user did up to the step, NaN where that is nothing.
+    """
+
+    values: pd.DataFrame
+    stance: pd.DataFrame
+
+
+def measure(
+    cell: CellDir, population: Population, scorer: StanceScorer, weights: StanceWeights, steps: int
+) -> CellMeasures:
+    """Every metric of the catalogue, and every user's stance, at every step."""
+    ledger = cell.ledger.read(["step", "agent_id", "feed", "action", "ok", "outcome", "finish_reason"])
+    moments = range(steps + 1)
+    platform = read_tables(cell.database)
+    tables = CellTables(
+        posts=platform.posts,
+        likes=platform.likes,
+        dislikes=platform.dislikes,
+        comments=platform.comments,
+        follows=platform.follows,
+        exposures=exposures(ledger),
+        side=population.side,
+        scorer=scorer,
+        weights=weights,
+    )
+    rng = generator(cell.key.seed, "communities", cell.key.size)
+    measured = measure_cell(tables, moments, rng=rng)
+    values = pd.concat([measured, measure_ledger(failures(ledger), moments)], ignore_index=True)
+    return CellMeasures(values, _stances(tables, scorer, moments))
+
+
+def _stances(tables: CellTables, scorer: StanceScorer, steps: Sequence[int]) -> pd.DataFrame:
+    evidence = stance_evidence(tables.posts, tables.comments, tables.likes, tables.dislikes, scorer)
+    by_step = user_stance_by_step(evidence, tables.users, steps, tables.weights)
+    parts = [
+        pd.DataFrame({"step": step, "user_id": tables.users, "stance": by_step[step].to_numpy()})
+        for step in steps
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def exposures(ledger: pd.DataFrame) -> pd.DataFrame:
+    """One row for each post shown in a prompt: step, user_id, post_id."""
+    shown = ledger[["step", "agent_id", "feed"]].explode("feed").dropna(subset="feed")
+    renamed = shown.rename(columns={"agent_id": "user_id", "feed": "post_id"})
+    return renamed.astype("int64").reset_index(drop=True)
+
+
+def failures(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The ledger in the terms of `metrics.failures`: an error kind where a decision came to nothing."""
+    return pd.DataFrame(
+        {
+            "step": ledger["step"],
+            "user_id": ledger["agent_id"],
+            "action": ledger["action"],
+            "outcome": ledger["outcome"],
+            "error_kind": ledger["outcome"].where(~ledger["ok"]),
+            "finish_reason": ledger["finish_reason"],
+        }
+    )

@@ -1,0 +1,140 @@
+"""Everything before the first step: validate all, then load the base, fit the stance scorer, obtain adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.bindings import AdapterRefs
+from metrics.stance import StanceScorer, fit_stance_scorer
+from sim.people import People, gather
+from sim.progress import Watcher
+from sim.rng import generator
+from sim.scenario import Scenario
+from sim.world import World, build_world
+
+if TYPE_CHECKING:
+    from adapters.bases.loader import Base
+    from adapters.store import AdapterStore
+    from sim.personal_adapters import Author
+
+WorldKey = tuple[int, int]
+"""Size and seed."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A scenario ready to run, but for its adapters."""
+
+    people: People
+    worlds: Mapping[WorldKey, World]
+    scorer: StanceScorer
+    base: Base
+
+
+def prepare(scenario: Scenario) -> Prepared:
+    """Check and build all that is cheap, so that every mistake shows before any adapter is trained.
+
+    Raises:
+        AgentsError: for a corpus, population or graph that cannot be as asked.
+        BaseModelError: for a base that cannot be loaded.
+        BaseMismatchError: for adapter targets that the base does not have.
+    """
+    from adapters.bases.loader import load_base
+    from adapters.lora.layers import StackedLora
+
+    people = gather(scenario)
+    worlds = {
+        (size, seed): build_world(scenario, people, size, seed)
+        for size in scenario.population.size
+        for seed in scenario.seeds
+    }
+    base = load_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
+    StackedLora.attach(base.model, scenario.adapters.spec, 1).detach()
+    return Prepared(people, worlds, _scorer(scenario, people), base)
+
+
+def check(scenario: Scenario) -> list[str]:
+    """Prepare without training and say what was found, one line each."""
+    ready = prepare(scenario)
+    people, base = ready.people, ready.base
+    left_out = {**people.corpus.excluded, **people.excluded}
+    cells = len(scenario.conditions) * len(scenario.population.size) * len(scenario.seeds)
+    record = ready.scorer.held_out
+    adapters = len(everyone(people)) if needs_personal(scenario) else 0
+    return [
+        f"scenario {scenario.name}: {cells} cells of {scenario.simulation.steps} steps",
+        f"corpus {people.corpus.name}: {len(people.splits)} usable people of {len(people.corpus)}"
+        + "".join(f", {count} {reason}" for reason, count in left_out.items() if count),
+        f"base {base.name}: {base.fingerprint[:12]}{' (toy)' if base.is_toy else ''}",
+        f"personal adapters: {adapters} of rank {scenario.adapters.rank}",
+        f"stance scorer: {record.accuracy_user:.2f} of {record.n_users} held-out people on their side, "
+        f"{record.accuracy_post:.2f} of posts",
+    ]
+
+
+def everyone(people: People) -> list[str]:
+    """User ids that occur in any population, sorted."""
+    return sorted({agent.user_id for population in people.populations.values() for agent in population})
+
+
+def authors(people: People) -> list[Author]:
+    """Whoever needs an adapter, as seen by the prompt."""
+    from sim.personal_adapters import Author
+
+    agents = {a.user_id: a for population in people.populations.values() for a in population}
+    return [
+        Author(user_id, agents[user_id].handle, agents[user_id].persona, _texts(people, user_id))
+        for user_id in everyone(people)
+    ]
+
+
+def needs_personal(scenario: Scenario) -> bool:
+    """Whether any condition uses people's own adapters."""
+    return bool({"lora", "permuted"} & set(scenario.conditions))
+
+
+def obtain_adapters(
+    scenario: Scenario, ready: Prepared, store: AdapterStore, watcher: Watcher, checkpoints: Path
+) -> AdapterRefs:
+    """Every adapter that the conditions need, trained now where the store has none."""
+    from sim.personal_adapters import obtain, obtain_zero, personal_jobs, pooled_job
+
+    block, base, community = scenario.adapters, ready.base, ready.people.corpus.name
+    people = authors(ready.people)
+    own: Mapping[str, str] = {}
+    if needs_personal(scenario):
+        jobs = personal_jobs(base, people, block, community)
+        own = obtain(base, jobs, block, store, watcher, checkpoints)
+    pooled = zero = None
+    if "one_for_all" in scenario.conditions:
+        jobs = {"pooled": pooled_job(base, people, block, community)}
+        pooled = obtain(base, jobs, block, store, watcher, checkpoints)["pooled"]
+    if "zero" in scenario.conditions:
+        zero = obtain_zero(base, block, store)
+    return AdapterRefs(own=own, pooled=pooled, zero=zero)
+
+
+def _texts(people: People, user_id: str) -> tuple[str, ...]:
+    return tuple(post.text for post in people.splits[user_id].train)
+
+
+def _scorer(scenario: Scenario, people: People) -> StanceScorer:
+    """Fitted on the training posts of everybody on the two sides, drawn or not."""
+    texts: list[str] = []
+    sides: list[str] = []
+    users: list[str] = []
+    for user_id, split in people.splits.items():
+        own: Sequence[str] = _texts(people, user_id)
+        texts += own
+        sides += [str(split.user.side)] * len(own)
+        users += [user_id] * len(own)
+    return fit_stance_scorer(
+        texts,
+        sides,
+        users,
+        rng=generator(scenario.population.seed, "stance scorer"),
+        positive_side=people.sides[0],
+    )
