@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from typer.testing import CliRunner
 
+from metrics.catalogue import CATALOGUE, Metric
 from sim.cli.app import app
 from sim.scenario import Scenario
 
@@ -24,7 +25,9 @@ def cli_page() -> str:
     group = typer.main.get_command(app)
     parts = ["# Command line\n\nGenerated from `--help` by `python docs/generate.py`.\n"]
     for words in _commands(group):
-        shown = CliRunner().invoke(app, [*words, "--help"], prog_name="plures", env={"COLUMNS": "100", "PLURES_STORE": ""})
+        shown = CliRunner().invoke(
+            app, [*words, "--help"], prog_name="plures", env={"COLUMNS": "100", "PLURES_STORE": ""}
+        )
         text = "\n".join(line.rstrip() for line in shown.output.strip().splitlines())
         parts.append(f"## plures {' '.join(words)}".rstrip() + f"\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
@@ -40,6 +43,35 @@ def scenario_page() -> str:
     return "\n".join([intro, "| key | type | default | meaning |", "| --- | --- | --- | --- |", *rows, ""])
 
 
+def measures_page() -> str:
+    """Every measure with its unit, range, definition and source, group by group."""
+    parts = [
+        "# Measures\n\nGenerated from `metrics/catalogue.py` by `python docs/generate.py`. Every measure is taken "
+        "at every step, of everything up to and including it; comparisons use the last step. The positive side is "
+        "the first of `population.sides`. *Ours* marks what no source prints. How conditions are compared, and "
+        "what each tells: [comparison.md](comparison.md).\n"
+    ]
+    head = "| measure | definition | unit, range | larger means | no value when | source |"
+    for group in dict.fromkeys(metric.group for metric in CATALOGUE.values()):
+        rows = [_measure_row(metric) for metric in CATALOGUE.values() if metric.group == group]
+        parts.append("\n".join([f"## {group.capitalize()}\n", head, "| --- " * 6 + "|", *rows, ""]))
+    return "\n".join(parts)
+
+
+def _measure_row(metric: Metric) -> str:
+    least, most = (f"{bound:g}".replace("inf", "∞").replace("-", "−") for bound in (metric.low, metric.high))
+    ratio = "; ratios make sense" if metric.ratio else ""
+    cells = (
+        f"{metric.label}<br>`{metric.id}`",
+        metric.definition,
+        f"{metric.unit}, {least} … {most}{ratio}",
+        metric.higher_means,
+        metric.nan_means,
+        metric.source,
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
 def _commands(group: Any, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield prefix
     for name, command in group.commands.items():
@@ -53,7 +85,12 @@ def _keys(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, str, str, 
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
         blocks = list(_blocks(field.annotation))
-        yield key, _kind(field, blocks), _default(field, blocks), (field.description or "").replace("|", "\\|")
+        yield (
+            key,
+            _kind(field, blocks),
+            _default(field, blocks),
+            (field.description or "").replace("|", "\\|"),
+        )
         for block in blocks:
             inside = f"{key}({_tag(block)})." if len(blocks) > 1 else f"{key}."
             yield from (row for row in _keys(block, inside) if len(blocks) == 1 or row[0] != f"{inside}kind")
@@ -107,7 +144,7 @@ def _default(field: FieldInfo, blocks: list[type[BaseModel]]) -> str:
     return f"`{text}`" if text else ""
 
 
-PAGES = {"cli.md": cli_page, "scenario.md": scenario_page}
+PAGES = {"cli.md": cli_page, "scenario.md": scenario_page, "measures.md": measures_page}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

@@ -161,7 +161,7 @@ _METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "failure_rate", "Failed decisions", "failures", "share", 0.0, 1.0, "more decisions came to nothing",
-        "ledger rows that are not ok over all ledger rows", "no decision was asked for", "ours", False,
+        "ledger rows with an error_kind over all ledger rows", "no decision was asked for", "ours", False,
     ),
     Metric(
         "truncation_rate", "Truncated replies", "failures", "share", 0.0, 1.0,
@@ -170,7 +170,7 @@ _METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "do_nothing_share", "Decisions to do nothing", "failures", "share", 0.0, 1.0, "users act less",
-        "ledger rows that are ok and do_nothing over all that are ok",
+        "do_nothing rows without error_kind over all without",
         "no decision succeeded", "ours", True,
     ),
 )  # fmt: skip

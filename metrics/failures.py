@@ -8,24 +8,24 @@ import pandas as pd
 
 from metrics.errors import MetricInputError
 
-LEDGER_COLUMNS = ("step", "action", "ok", "outcome", "finish_reason")
-SUMMARY_FIELDS = ("outcome", "finish_reason")
+LEDGER_COLUMNS = ("step", "user_id", "action", "outcome", "error_kind", "finish_reason")
+SUMMARY_FIELDS = ("error_kind", "finish_reason", "outcome")
 NONE = "none"
 TRUNCATED = "length"
 DO_NOTHING = "do_nothing"
 
 
 def failure_summary(ledger: pd.DataFrame) -> pd.DataFrame:
-    """How often each outcome and each finish reason occurs.
+    """How often each error kind, finish reason and outcome occurs.
 
     Args:
-        ledger: one row for each decision asked for, columns `LEDGER_COLUMNS`: `ok` whether it took effect,
-            `outcome` what came of it (the failure's kind where it failed).
+        ledger: one row for each decision asked for, columns `LEDGER_COLUMNS`; a missing or empty
+            `error_kind` means that the decision took effect.
 
     Returns:
-        Columns `field` (`outcome` or `finish_reason`), `value` (`none` where missing), `failed` (rows of it
-        that are not ok), `count`, `rate` (share of all ledger rows: 1 every one, 0 none). Fields in that
-        order, most frequent first. An empty ledger gives an empty table.
+        Columns `field` (of `SUMMARY_FIELDS`), `value` (`none` where missing), `count`, `rate` (share of all
+        ledger rows: 1 every one, 0 none). Fields in that order, most frequent first. An empty ledger gives
+        an empty table.
 
     Raises:
         MetricInputError: a missing column.
@@ -35,11 +35,8 @@ def failure_summary(ledger: pd.DataFrame) -> pd.DataFrame:
     _require_columns(ledger)
     parts = []
     for name in SUMMARY_FIELDS:
-        value = ledger[name].where(ledger[name].notna() & (ledger[name] != ""), NONE).astype(str)
-        groups = (~ledger["ok"].astype(bool)).groupby(value)
-        part = pd.DataFrame({"failed": groups.sum(), "count": groups.size()})
-        part = part.astype("int64").rename_axis("value").reset_index()
-        part.insert(0, "field", name)
+        counts = _filled(ledger[name]).value_counts()
+        part = pd.DataFrame({"field": name, "value": counts.index, "count": counts.to_numpy()})
         parts.append(part.sort_values(["count", "value"], ascending=[False, True]))
     summary = pd.concat(parts, ignore_index=True)
     return summary.assign(rate=summary["count"] / max(len(ledger), 1))
@@ -69,7 +66,9 @@ def failure_difference(treatment: pd.DataFrame, control: pd.DataFrame) -> pd.Dat
     rates = both / [len(treatment) or float("nan"), len(control) or float("nan")]
     table = both.add_suffix("_count").join(rates.add_suffix("_rate"))
     table["difference"] = rates["treatment"] - rates["control"]
-    return table.sort_index(level="field", ascending=False, sort_remaining=False).reset_index()
+    table = table.reset_index()
+    order = table["field"].map(SUMMARY_FIELDS.index)
+    return table.iloc[order.argsort(kind="stable")].reset_index(drop=True)
 
 
 def measure_ledger(ledger: pd.DataFrame, steps: Sequence[int]) -> pd.DataFrame:
@@ -87,7 +86,7 @@ def measure_ledger(ledger: pd.DataFrame, steps: Sequence[int]) -> pd.DataFrame:
         MetricInputError: a missing column.
     """
     _require_columns(ledger)
-    ok = ledger["ok"].astype(bool)
+    ok = _filled(ledger["error_kind"]) == NONE
     marks = {
         "failure_rate": ~ok,
         "truncation_rate": ledger["finish_reason"] == TRUNCATED,
@@ -99,6 +98,10 @@ def measure_ledger(ledger: pd.DataFrame, steps: Sequence[int]) -> pd.DataFrame:
         for metric, mark in marks.items()
     ]
     return pd.DataFrame(rows, columns=["step", "metric", "value"])
+
+
+def _filled(column: pd.Series[str]) -> pd.Series[str]:
+    return column.where(column.notna() & (column != ""), NONE).astype(str)
 
 
 def _require_columns(ledger: pd.DataFrame) -> None:

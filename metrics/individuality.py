@@ -13,6 +13,7 @@ from metrics.errors import MetricInputError
 from metrics.intervals import NO_INTERVAL, RESAMPLES, wilson_interval
 
 BASE = "base"
+_ROUNDING = 1e-9  # nats per token: a smaller spread is none
 
 
 class Estimate(NamedTuple):
@@ -214,7 +215,9 @@ def _normalised(
                 f"calibration: adapter {adapter} has {len(impostors)} posts of others; expected at least 2"
             )
         spread = float(impostors.std())
-        scaled[:, adapter] = (relative[:, adapter] - impostors.mean()) / (spread if spread > 0 else 1.0)
+        scaled[:, adapter] = (relative[:, adapter] - impostors.mean()) / (
+            spread if spread > _ROUNDING else 1.0
+        )
     return scaled
 
 

@@ -22,7 +22,7 @@ def contrasts(run: RunDir) -> list[tuple[str, str]]:
     """(treatment, control): the scenario's own question first, then every other condition against its control."""
     compare, conditions = run.scenario.compare, run.scenario.conditions
     others = [c for c in conditions if c not in (compare.treatment, compare.control)]
-    pairs = [(c, compare.control) for c in (compare.treatment, *others)]
+    pairs: list[tuple[str, str]] = [(c, compare.control) for c in (compare.treatment, *others)]
     pairs += [(compare.treatment, c) for c in others]
     return pairs if compare.control in conditions else []
 

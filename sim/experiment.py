@@ -201,6 +201,10 @@ def _manifest(scenario: Scenario, ready: Prepared) -> dict[str, Any]:
             "excluded": {**people.corpus.excluded, **people.excluded},
         },
         "sides": list(people.sides),
+        "worlds": {
+            f"n{size}-s{seed}": {"follows": len(world.follows), "edges_left_out": dict(world.edges_left_out)}
+            for (size, seed), world in ready.worlds.items()
+        },
         "stance_scorer": asdict(ready.scorer.held_out),
         "versions": versions(),
         "hardware": hardware(),

@@ -38,7 +38,8 @@ class Captioned(NamedTuple):
 def series_figure(run: RunDir) -> Captioned:
     """Measures over steps for the largest size: mean over seeds, band from least to greatest."""
     size = max(run.scenario.population.size)
-    values = run.read_metrics().query("size == @size")
+    values = run.read_metrics()
+    values = values[values["size"] == size]
     columns = 3
     rows = -(-len(SERIES_METRICS) // columns)
     titles = [CATALOGUE[metric].label for metric in SERIES_METRICS]
@@ -97,21 +98,22 @@ def stance_figure(run: RunDir) -> Captioned:
     """Users' final stance by side and condition, all seeds together, for the largest size."""
     size, last = max(run.scenario.population.size), run.scenario.simulation.steps
     side = run.read_population(size).set_index("agent_id")["side"]
+    frames = [
+        cell.read_stance().assign(condition=cell.key.condition)
+        for cell in run.cells()
+        if cell.done and cell.key.size == size
+    ]
+    users = pd.concat(frames, ignore_index=True)
+    users = users[users["step"] == last]
     figure = go.Figure()
     for place, label in enumerate(run.manifest["sides"]):
-        frames = [
-            cell.read_stance().query("step == @last").assign(condition=cell.key.condition)
-            for cell in run.cells()
-            if cell.done and cell.key.size == size
-        ]
-        users = pd.concat(frames, ignore_index=True)
         of_side = users[users["user_id"].map(side) == label]
         figure.add_violin(
             x=of_side["condition"],
             y=of_side["stance"],
             name=label,
             side=("positive", "negative")[place],
-            line={"color": _COLOURS[place], "dash": _DASHES[place]},
+            line={"color": _COLOURS[place]},
             points="all",
             pointpos=(0.4, -0.4)[place],
             marker={"size": 3, "symbol": _MARKERS[place]},

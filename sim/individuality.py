@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from adapters.engines.protocol import Engine, ScoreRequest
-from agents.corpus import SplitUser
+from agents.corpus import Post, SplitUser
 from agents.rendering import RenderedPost, Rendering, render_post
+from metrics.individuality import BASE
 from sim.errors import SimError
 from sim.progress import Watcher
 
@@ -30,18 +30,17 @@ class HeldOutScores:
     """Posts under adapters: the input of `metrics.individuality`.
 
     Args:
-        nll: [adapters, posts], negative log-likelihood of each whole post in nats, one adapter a user.
-        base: [posts], the same without an adapter.
-        owners: [posts], row of the author's adapter.
-        tokens: [posts], scored tokens.
-        calibration: [posts], True for training posts, which only calibrate.
+        nll: mean negative log-likelihood per token, nats; a row for each post, a column for each adapter by
+            user id, and `base` for none.
+        owner: author of each row.
+        tokens: scored tokens of each row.
+        calibration: True for training posts, which only calibrate.
     """
 
-    nll: NDArray[np.float64]
-    base: NDArray[np.float64]
-    owners: NDArray[np.intp]
-    tokens: NDArray[np.intp]
-    calibration: NDArray[np.bool_]
+    nll: pd.DataFrame
+    owner: pd.Series[str]
+    tokens: pd.Series[int]
+    calibration: pd.Series[bool]
 
 
 def score_held_out(
@@ -71,23 +70,23 @@ def score_held_out(
         SimError: when a request fails; names it.
     """
     posts = [
-        _Post(user, calibrates, _rendered(base, post.text, rendering))
-        for user, split in enumerate(splits)
-        for calibrates, texts in ((False, split.held_out[:held_out]), (True, split.train[-calibration:]))
+        _Post(split.user.user_id, calibrates, _rendered(base, post.text, rendering))
+        for split in splits
+        for calibrates, texts in ((False, split.held_out[:held_out]), (True, _last(split.train, calibration)))
         for post in texts
     ]
-    watcher.begin(_TASK, len(splits) + 1)
-    rows = []
-    for revision in [*(revisions[split.user.user_id] for split in splits), None]:
-        rows.append(_row(engine, revision, posts))
-        watcher.advance(_TASK, len(rows))
-    *nll, without = rows
+    columns: dict[str, str | None] = {s.user.user_id: revisions[s.user.user_id] for s in splits}
+    columns[BASE] = None
+    watcher.begin(_TASK, len(columns))
+    nll: dict[str, list[float]] = {}
+    for name, revision in columns.items():
+        nll[name] = _column(engine, revision, posts)
+        watcher.advance(_TASK, len(nll))
     return HeldOutScores(
-        nll=np.array(nll),
-        base=np.array(without),
-        owners=np.array([post.user for post in posts]),
-        tokens=np.array([len(post.text.tokens) - post.text.learn_from for post in posts]),
-        calibration=np.array([post.calibrates for post in posts]),
+        nll=pd.DataFrame(nll),
+        owner=pd.Series([post.author for post in posts], name="owner"),
+        tokens=pd.Series([post.scored for post in posts], name="tokens"),
+        calibration=pd.Series([post.calibrates for post in posts], name="calibration"),
     )
 
 
@@ -95,28 +94,32 @@ _TASK = "scoring posts under every adapter"
 
 
 class _Post(NamedTuple):
-    user: int
+    author: str
     calibrates: bool
-    text: RenderedPost
+    row: RenderedPost
+
+    @property
+    def scored(self) -> int:
+        """Tokens that the likelihood runs over."""
+        return len(self.row.tokens) - self.row.learn_from
+
+
+def _last(posts: Sequence[Post], count: int) -> Sequence[Post]:
+    return posts[max(0, len(posts) - count) :]
 
 
 def _rendered(base: Base, text: str, rendering: Rendering) -> RenderedPost:
     return render_post(text, handle=NEUTRAL_HANDLE, persona="", rendering=rendering, encoder=base.encoder)
 
 
-def _row(engine: Engine, revision: str | None, posts: Sequence[_Post]) -> list[float]:
+def _column(engine: Engine, revision: str | None, posts: Sequence[_Post]) -> list[float]:
     requests = [
-        ScoreRequest(
-            str(i),
-            post.text.tokens[: post.text.learn_from],
-            post.text.tokens[post.text.learn_from :],
-            revision,
-        )
-        for i, post in enumerate(posts)
+        ScoreRequest(str(i), p.row.tokens[: p.row.learn_from], p.row.tokens[p.row.learn_from :], revision)
+        for i, p in enumerate(posts)
     ]
-    sums = []
+    means = []
     for result in engine.score(requests):
         if result.error is not None:
             raise SimError(f"post {result.request_id} under {revision or 'the base'}: {result.error.message}")
-        sums.append(-float(sum(result.logprobs)))
-    return sums
+        means.append(-sum(result.logprobs) / len(result.logprobs))
+    return means

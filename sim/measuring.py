@@ -49,7 +49,7 @@ def measure(
     )
     rng = generator(cell.key.seed, "communities", cell.key.size)
     measured = measure_cell(tables, moments, rng=rng)
-    values = pd.concat([measured, measure_ledger(failures(ledger), moments)], ignore_index=True)
+    values = pd.concat([measured, measure_ledger(ledger, moments)], ignore_index=True)
     return CellMeasures(values, _stances(tables, scorer, moments))
 
 
@@ -68,17 +68,3 @@ def exposures(ledger: pd.DataFrame) -> pd.DataFrame:
     shown = ledger[["step", "agent_id", "feed"]].explode("feed").dropna(subset="feed")
     renamed = shown.rename(columns={"agent_id": "user_id", "feed": "post_id"})
     return renamed.astype("int64").reset_index(drop=True)
-
-
-def failures(ledger: pd.DataFrame) -> pd.DataFrame:
-    """The ledger in the terms of `metrics.failures`: an error kind where a decision came to nothing."""
-    return pd.DataFrame(
-        {
-            "step": ledger["step"],
-            "user_id": ledger["agent_id"],
-            "action": ledger["action"],
-            "outcome": ledger["outcome"],
-            "error_kind": ledger["outcome"].where(~ledger["ok"]),
-            "finish_reason": ledger["finish_reason"],
-        }
-    )

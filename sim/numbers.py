@@ -1,8 +1,10 @@
-"""Numbers as people read them."""
+"""Numbers as people and programs read them."""
 
 from __future__ import annotations
 
+import json
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -19,3 +21,18 @@ def number(value: float | None, *, signed: bool = False) -> str:
 def interval(low: float, high: float) -> str:
     """`[low, high]`, or a dash."""
     return "–" if pd.isna(low) or pd.isna(high) else f"[{number(low)}, {number(high)}]"
+
+
+def to_json(value: Any) -> str:
+    """Indented JSON; what has no value (NaN, infinity) is null."""
+    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value

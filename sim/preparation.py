@@ -18,7 +18,7 @@ from sim.world import World, build_world
 if TYPE_CHECKING:
     from adapters.bases.loader import Base
     from adapters.store import AdapterStore
-    from sim.personal_adapters import Author
+    from sim.training_jobs import Author
 
 WorldKey = tuple[int, int]
 """Size and seed."""
@@ -82,7 +82,7 @@ def everyone(people: People) -> list[str]:
 
 def authors(people: People) -> list[Author]:
     """Whoever needs an adapter, as seen by the prompt."""
-    from sim.personal_adapters import Author
+    from sim.training_jobs import Author
 
     agents = {a.user_id: a for population in people.populations.values() for a in population}
     return [
@@ -100,18 +100,19 @@ def obtain_adapters(
     scenario: Scenario, ready: Prepared, store: AdapterStore, watcher: Watcher, checkpoints: Path
 ) -> AdapterRefs:
     """Every adapter that the conditions need, trained now where the store has none."""
-    from sim.personal_adapters import obtain, obtain_zero, personal_jobs, pooled_job
+    from sim.adapter_supply import obtain, obtain_zero
+    from sim.training_jobs import personal_jobs, pooled_job
 
     block, base, community = scenario.adapters, ready.base, ready.people.corpus.name
     people = authors(ready.people)
     own: Mapping[str, str] = {}
     if needs_personal(scenario):
         jobs = personal_jobs(base, people, block, community)
-        own = obtain(base, jobs, block, store, watcher, checkpoints)
+        own = obtain(base, jobs, store, watcher, checkpoints)
     pooled = zero = None
     if "one_for_all" in scenario.conditions:
         jobs = {"pooled": pooled_job(base, people, block, community)}
-        pooled = obtain(base, jobs, block, store, watcher, checkpoints)["pooled"]
+        pooled = obtain(base, jobs, store, watcher, checkpoints)["pooled"]
     if "zero" in scenario.conditions:
         zero = obtain_zero(base, block, store)
     return AdapterRefs(own=own, pooled=pooled, zero=zero)

@@ -11,12 +11,11 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from metrics.catalogue import CATALOGUE
-from metrics.failures import failure_summary
+from metrics.failures import LEDGER_COLUMNS, failure_summary
 from metrics.published import published_frame
 from sim.atomic import write_text
 from sim.comparison import CONTRAST_COLUMNS, compare_run
 from sim.figures import ratio_figure, series_figure, stance_figure
-from sim.measuring import failures
 from sim.numbers import interval, number
 from sim.run_dir import RunDir
 
@@ -126,20 +125,19 @@ def _failures(run: RunDir) -> list[Row]:
     rows: list[Row] = []
     for condition in run.scenario.conditions:
         ledgers = [
-            failures(cell.ledger.read(["step", "agent_id", "action", "ok", "outcome", "finish_reason"]))
+            cell.ledger.read(LEDGER_COLUMNS)
             for cell in run.cells()
             if cell.done and cell.key.condition == condition
         ]
         if ledgers:
             summary = failure_summary(pd.concat(ledgers, ignore_index=True))
-            kinds = summary[summary["field"] == "error_kind"]
             rows += [
                 {
                     "condition": condition,
-                    "kind": r["value"],
+                    "outcome": r["value"],
                     "count": str(r["count"]),
                     "rate": f"{r['rate']:.2%}",
                 }
-                for r in kinds.to_dict("records")
+                for r in summary[summary["field"] == "outcome"].to_dict("records")
             ]
     return rows

@@ -8,14 +8,17 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from adapters.lora.spec import LoraSpec
+from adapters.training.config import TrainConfig
 from agents.apportionment import SideShares
-from agents.bindings import Condition, Permute
+from agents.bindings import Condition
 from agents.decision import ALL_ACTIONS, Action
+from agents.derangement import Permute
 from agents.personas import DEFAULT_PERSONA
 from agents.rendering import DEFAULT_RENDERING, Rendering
 from metrics.stance.users import StanceWeights
 
 _SPEC = LoraSpec()
+_TRAIN = TrainConfig()
 _WEIGHTS = StanceWeights()
 
 
@@ -146,14 +149,14 @@ class AdaptersBlock(_Block):
     """Linears that carry the adapter."""
     rendering: Rendering = DEFAULT_RENDERING
     """`words`, `turn` or `raw`: how a post is shown in training; it moves the action prior."""
-    epochs: int = Field(default=3, ge=1)
+    epochs: int = Field(default=_TRAIN.epochs, ge=1)
     """Passes over a person's training posts."""
-    rows_per_step: int = Field(default=8, ge=1)
+    rows_per_step: int = Field(default=_TRAIN.rows_per_step, ge=1)
     """Posts of one person in one optimizer step."""
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=_TRAIN.learning_rate, gt=0)
     """AdamW's peak."""
-    max_tokens: int = Field(default=256, ge=8)
-    """Longest training row, in tokens, its prompt included."""
+    max_tokens: int = Field(default=_TRAIN.max_tokens, ge=8)
+    """Longer training rows, their prompt included, are left out and counted, never cut."""
     seed: int = Field(default=0, ge=0)
     """Of initialisation and data order; one for all cells, so that seeds share adapters."""
     permute: Permute = "any"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agents.activity import activation_schedule
-from agents.edge_list import read_edge_list
+from agents.edge_list import EdgeList, read_edge_list
 from agents.follow_graph import homophilous_blocks, preferential_attachment
 from agents.population import Population
 from agents.text import clean_text
@@ -34,6 +35,7 @@ class World:
         seed: of the cell; also of feeds and decoding.
         population: the agents, ids 0 to N−1.
         follows: columns follower_id and followee_id.
+        edges_left_out: reason → rows of the user's edge list that gave no edge; empty for drawn graphs.
         schedule: [steps, N], whether an agent acts at a step.
         seed_posts: in the order in which they are posted.
     """
@@ -41,6 +43,7 @@ class World:
     seed: int
     population: Population
     follows: pd.DataFrame
+    edges_left_out: Mapping[str, int]
     schedule: NDArray[np.bool_]
     seed_posts: tuple[SeedPost, ...]
 
@@ -48,10 +51,12 @@ class World:
 def build_world(scenario: Scenario, people: People, size: int, seed: int) -> World:
     """Draw the world of one size and seed."""
     population = people.populations[size]
+    graph = _follows(scenario.follow_graph, population, generator(seed, "follow graph", size))
     return World(
         seed=seed,
         population=population,
-        follows=_follows(scenario.follow_graph, population, generator(seed, "follow graph", size)),
+        follows=graph.edges,
+        edges_left_out=graph.excluded,
         schedule=activation_schedule(
             population, scenario.simulation.steps, generator(seed, "activation", size)
         ),
@@ -59,17 +64,15 @@ def build_world(scenario: Scenario, people: People, size: int, seed: int) -> Wor
     )
 
 
-def _follows(block: GraphBlock, population: Population, rng: np.random.Generator) -> pd.DataFrame:
+def _follows(block: GraphBlock, population: Population, rng: np.random.Generator) -> EdgeList:
     sides = [agent.side for agent in population]
     match block:
-        case HomophilousGraph():
-            return homophilous_blocks(sides, rng, mean_degree=block.mean_degree, homophily=block.homophily)
-        case PreferentialGraph():
-            return preferential_attachment(
-                sides, rng, mean_degree=block.mean_degree, homophily=block.homophily
-            )
-        case EdgeListGraph():
-            return read_edge_list(block.path, population.agent_of).edges
+        case HomophilousGraph(mean_degree=degree, homophily=homophily):
+            return EdgeList(homophilous_blocks(sides, rng, mean_degree=degree, homophily=homophily), {})
+        case PreferentialGraph(mean_degree=degree, homophily=homophily):
+            return EdgeList(preferential_attachment(sides, rng, mean_degree=degree, homophily=homophily), {})
+        case EdgeListGraph(path=path):
+            return read_edge_list(path, population.agent_of)
 
 
 def _seed_posts(

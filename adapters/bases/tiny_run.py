@@ -16,6 +16,8 @@ from adapters.bases.tiny_evaluation import evaluate
 from adapters.bases.tiny_rows import Row
 from adapters.errors import TrainingError
 
+CHECKPOINT, LOG = "checkpoint.pt", "training_log.csv"
+
 
 @dataclass
 class RunState:

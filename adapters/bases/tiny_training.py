@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from adapters.bases.experts import fuse_experts
 from adapters.bases.tiny_model import TinyShape, load_balance, new_model
 from adapters.bases.tiny_rows import Batch, Row, batches, collate
-from adapters.bases.tiny_run import resume
+from adapters.bases.tiny_run import CHECKPOINT, LOG, resume
 from adapters.errors import TrainingError
 
 TINY_TOKENS = 13_000_000
@@ -69,16 +69,16 @@ def train_tiny_moe(
     shape: TinyShape | None = None,
     on_progress: Callable[[TinyProgress], None] | None = None,
 ) -> PreTrainedModel:
-    """Train a model; interrupted training goes on from `work_dir/checkpoint.pt`.
+    """Train a model; interrupted training goes on from the checkpoint in `work_dir`, which stays there.
 
     Args:
         tokenizer: decides vocabulary and special ids.
         rows: training rows, read as often as `recipe.tokens` asks for.
-        held_out: rows of unseen people by name; their losses go to `work_dir/training_log.csv`.
+        held_out: rows of unseen people by name; their losses go to the log in `work_dir`.
         recipe: everything else; together with `rows` it determines the result on one machine.
         work_dir: existing folder for log and checkpoint.
         shape: sizes; the shipped ones by default.
-        on_progress: called every 50 steps and at the end.
+        on_progress: called every 50 steps and after every evaluation.
 
     Returns:
         The trained model in float32, in eval mode.
@@ -95,12 +95,14 @@ def train_tiny_moe(
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, recipe.weight_decay), betas=(0.9, 0.98), fused=True
     )
-    checkpoint, log = work_dir / "checkpoint.pt", work_dir / "training_log.csv"
+    checkpoint, log = work_dir / CHECKPOINT, work_dir / LOG
     settings = asdict(recipe) | asdict(shape)
     state = resume(checkpoint, model, optimizer, settings)
     model.train()
     done = state.steps
     for step, batch_rows in enumerate(_endless(recipe, rows)):
+        if state.tokens >= recipe.tokens:
+            break
         if step < done:
             continue  # the order depends on the seed alone, so a resumed run skips what it has seen
         rate = _rate(recipe, state.tokens)
@@ -108,15 +110,12 @@ def train_tiny_moe(
             group["lr"] = rate
         batch = collate(batch_rows, int(tokenizer.pad_token_id))
         state.count(batch.tokens, _step(model, optimizer, batch, recipe))
-        finished = state.tokens >= recipe.tokens
-        if finished or state.tokens // recipe.eval_tokens > len(state.lines):
+        due = state.tokens >= recipe.tokens or state.tokens // recipe.eval_tokens > len(state.lines)
+        if due:
             state.evaluate(model, held_out, rate, log)
             state.save(checkpoint, model, optimizer, settings)
-        if on_progress and (finished or state.steps % 50 == 0):
+        if on_progress and (due or state.steps % 50 == 0):
             on_progress(TinyProgress(state.tokens, recipe.tokens, state.smooth_loss, state.held_out))
-        if finished:
-            break
-    checkpoint.unlink()
     return model.eval()
 
 

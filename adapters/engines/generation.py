@@ -17,7 +17,7 @@ from adapters.engines.forward import Forward
 from adapters.engines.grammar import Constraint, GrammarCompiler
 from adapters.engines.kv_pool import KvPool
 from adapters.engines.protocol import ErrorKind, FinishReason, RequestError, Sampling
-from adapters.engines.sampling import draw, uniforms
+from adapters.engines.sampling import draw, uniforms, widest
 from adapters.lora.layers import StackedLora
 from adapters.lora.packing import pack
 from adapters.lora.routing import BASE_SLOT
@@ -143,10 +143,10 @@ class DecodingLoop:
     def _choose(self, logits: Tensor, jobs: Sequence[Job]) -> Tensor:
         """One token per job.
 
-        A token drawn without looking at the grammar, kept if the grammar allows it and otherwise drawn again among
-        the allowed ones, is distributed as one drawn among the allowed ones: p + (1 − Z) · p/Z = p/Z with
-        Z the allowed mass. So most steps need no mask. A nucleus is cut from the allowed
-        tokens, hence a row with both is masked from the start.
+        A token drawn without looking at the grammar, kept if the grammar allows it and otherwise drawn again
+        among the allowed ones, is distributed as one drawn among the allowed ones: p + (1 − Z) · p/Z = p/Z with
+        Z the allowed mass. So most steps need no mask. A nucleus is cut from the allowed tokens, hence a
+        row with both is masked from the start.
         """
         nuclei = [job.constraint is not None and job.sampling.top_p < 1 for job in jobs]
         chosen = self._draw(logits, jobs, number=0)
@@ -171,7 +171,11 @@ class DecodingLoop:
     def _draw(self, logits: Tensor, jobs: Sequence[Job], number: int) -> Tensor:
         temperature = torch.tensor([job.sampling.temperature for job in jobs], device=logits.device)
         top_p = torch.tensor([job.sampling.top_p for job in jobs], device=logits.device)
-        uniform = torch.tensor([job.numbers[len(job.tokens), number] for job in jobs], device=logits.device)
+        uniform = torch.tensor(
+            [job.numbers[len(job.tokens), number] for job in jobs],
+            dtype=widest(logits.device),
+            device=logits.device,
+        )
         return draw(logits, temperature, top_p, uniform)
 
     def _leave(self, running: list[Job], pool: KvPool) -> None:

@@ -26,8 +26,8 @@ class Constraint:
 
         The end-of-turn token is allowed exactly where the expression is complete.
         """
-        if self.matcher.is_stopped():  # nothing can follow but the end
-            return token == self._end_id
+        if self.matcher.is_stopped():  # nothing can follow but the end; a failed matcher counts as stopped
+            return token == self._end_id and not self.matcher.is_error()
         return bool(self.matcher.try_consume_tokens([token]) == 1)
 
     @property

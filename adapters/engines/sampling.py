@@ -59,7 +59,7 @@ def nucleus(probabilities: Tensor, top_p: Tensor) -> Tensor:
     Source: Holtzman et al. 2020, arXiv 1904.09751.
     """
     likely, order = probabilities.sort(dim=-1, descending=True, stable=True)
-    mass_before = likely.cumsum(dim=-1, dtype=_wide(likely)) - likely
+    mass_before = likely.cumsum(dim=-1, dtype=widest(likely.device)) - likely
     kept = likely.masked_fill(mass_before >= top_p[:, None], 0)
     kept[:, 0] = likely[:, 0]  # one token is always left
     return torch.zeros_like(probabilities).scatter(-1, order, kept)
@@ -67,12 +67,13 @@ def nucleus(probabilities: Tensor, top_p: Tensor) -> Tensor:
 
 def _invert(probabilities: Tensor, uniform: Tensor) -> Tensor:
     """The first token whose cumulative probability exceeds the uniform number's share of the total."""
-    cumulative = probabilities.cumsum(dim=-1, dtype=_wide(probabilities))
+    cumulative = probabilities.cumsum(dim=-1, dtype=widest(probabilities.device))
     total = cumulative[:, -1:]
     below_total = torch.nextafter(total, torch.zeros_like(total))
     target = torch.minimum(uniform.to(total.dtype)[:, None] * total, below_total)
     return torch.searchsorted(cumulative, target, right=True).flatten()
 
 
-def _wide(tensor: Tensor) -> torch.dtype:
-    return torch.float32 if tensor.device.type == "mps" else torch.float64  # MPS has no float64
+def widest(device: torch.device) -> torch.dtype:
+    """The type for sums over a vocabulary: float64 but on MPS, which has none."""
+    return torch.float32 if device.type == "mps" else torch.float64

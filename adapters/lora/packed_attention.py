@@ -113,15 +113,15 @@ class AttentionPlan:
         fold = heads // key_heads
         q_sizes = [b.spans * b.queries for b in self.buckets]
         k_sizes = [b.spans * b.keys for b in self.buckets]
-        q_parts = query.flatten(1).index_select(0, self.query_places).split(q_sizes)
-        k_parts = key.flatten(1).index_select(0, self.key_places).split(k_sizes)
-        v_parts = value.flatten(1).index_select(0, self.key_places).split(k_sizes)
+        q_parts = torch.split(query.flatten(1).index_select(0, self.query_places), q_sizes)
+        k_parts = torch.split(key.flatten(1).index_select(0, self.key_places), k_sizes)
+        v_parts = torch.split(value.flatten(1).index_select(0, self.key_places), k_sizes)
         outputs = []
         for bucket, q, k, v in zip(self.buckets, q_parts, k_parts, v_parts, strict=True):
             n, width, length = bucket.spans, bucket.queries, bucket.keys
-            q = q.view(n, width, key_heads, fold, dim).permute(0, 2, 3, 1, 4)
+            folded = q.view(n, width, key_heads, fold, dim).permute(0, 2, 3, 1, 4)
             out = scaled_dot_product_attention(
-                q.reshape(n, key_heads, fold * width, dim),
+                folded.reshape(n, key_heads, fold * width, dim),
                 k.view(n, length, key_heads, dim).transpose(1, 2),
                 v.view(n, length, key_heads, dim).transpose(1, 2),
                 attn_mask=bucket.mask.repeat(1, 1, fold, 1),

@@ -131,42 +131,49 @@ def read_sealed(folder: Path, record_sha256: str | None = None) -> Sealed:
         OSError: from the file system.
     """
     _check_real(folder, stat.S_ISDIR, "folder")
-    content = _read(folder / RECORD_NAME)
+    file = folder / RECORD_NAME
+    content = _read(file)
     digest = _seal(content).sha256
     if record_sha256 not in (None, digest):
-        raise _corrupt(folder / RECORD_NAME, "was altered: its hash is not the one in the catalog")
-    record = read_record(folder / RECORD_NAME, content)
+        raise _corrupt(file, "was altered: its hash is not the one in the catalog")
+    record = _parse(file, content)
     if record.revision != folder.name:
-        raise _corrupt(folder / RECORD_NAME, f"is that of another revision, {record.revision}")
-    if set(record.files) != set(_PEFT_NAMES):
-        raise _corrupt(folder / RECORD_NAME, f"lists {sorted(record.files)}; expected {sorted(_PEFT_NAMES)}")
+        raise _corrupt(file, f"is that of another revision, {record.revision}")
     if added := {path.name for path in folder.iterdir()} - {RECORD_NAME, *_PEFT_NAMES}:
         raise _corrupt(folder / min(added), "does not belong to the revision")
-    check_files(folder, record)
+    _check_files(folder, record)
     return Sealed(record, digest, len(content) + sum(seal.size for seal in record.files.values()))
 
 
-def read_record(file: Path, content: bytes) -> RevisionRecord:
-    """Parse a `manifest.json`.
+def read_record(folder: Path) -> RevisionRecord:
+    """The record of a folder from anywhere, whatever the folder is called and whatever else is in it.
+
+    The files are proved against the record; whether the tensors are those of the revision is not.
 
     Raises:
-        CorruptAdapterError: when it is no record.
-        StoreError: when a newer version wrote it.
+        CorruptAdapterError: naming the file and the cure.
+        StoreError: when a newer version wrote the folder.
+        OSError: from the file system.
     """
+    file = folder / RECORD_NAME
+    record = _parse(file, _read(file))
+    _check_files(folder, record)
+    return record
+
+
+def _parse(file: Path, content: bytes) -> RevisionRecord:
     try:
-        return RevisionRecord.from_bytes(content)
+        record = RevisionRecord.from_bytes(content)
     except NewerFormatError as error:
         raise StoreError(f"{file}: {error}") from error
     except ValueError as error:
         raise _corrupt(file, f"is not the record of a revision: {error}") from error
+    if set(record.files) != set(_PEFT_NAMES):
+        raise _corrupt(file, f"lists {sorted(record.files)}; expected {sorted(_PEFT_NAMES)}")
+    return record
 
 
-def check_files(folder: Path, record: RevisionRecord) -> None:
-    """Compare the files with their seals.
-
-    Raises:
-        CorruptAdapterError: naming the first file that differs, and how.
-    """
+def _check_files(folder: Path, record: RevisionRecord) -> None:
     for name, seal in record.files.items():
         found = _seal(_read(folder / name))
         if found.size != seal.size:
@@ -203,7 +210,8 @@ def _check_real(path: Path, is_kind: Callable[[int], bool], kind: str) -> None:
 
 def _corrupt(path: Path, what: str) -> CorruptAdapterError:
     return CorruptAdapterError(
-        f"{path}: {what}. Train or import the adapter again: publishing the same content mends the revision."
+        f"{path}: {what}. Get the adapter again, by copying, importing or training it; publishing the same "
+        f"content mends a revision."
     )
 
 

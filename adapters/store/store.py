@@ -40,7 +40,7 @@ class AdapterStore:
     """
 
     def __init__(self, root: str | Path, *, wait: float = 30.0) -> None:
-        self.root = Path(root)
+        self.root = Path(root).absolute()
         self._wait = wait
         self._catalog = Catalog(self.root / "catalog.sqlite", wait=wait)
         self._revisions = self.root / "revisions"
@@ -71,6 +71,8 @@ class AdapterStore:
             staged = {revision: write_draft(batch / revision, d, now) for revision, d in missing.items()}
             folders.sync_folders([batch / revision for revision in staged])
             with self._catalog.writing() as db:
+                for d in drafts:
+                    references.check_not_tag(db, d.publication.name)
                 for revision, sealed in staged.items():
                     row = queries.revision_row(db, revision)
                     target = self._folder(revision)
@@ -78,9 +80,8 @@ class AdapterStore:
                     queries.put_revision(db, catalog_row(there or sealed))
                 shards = {self._folder(revision).parent for revision in staged}
                 folders.sync([*shards, self._revisions])
-                for name, revision in ((d.publication.name, d.revision) for d in drafts):
-                    references.check_not_tag(db, name)
-                    queries.append_head(db, name, revision, now)
+                for d in drafts:
+                    queries.append_head(db, d.publication.name, d.revision, now)
         return [d.revision for d in drafts]
 
     def resolve(self, ref: str) -> str:
@@ -110,7 +111,7 @@ class AdapterStore:
         if adapter.spec != sealed.record.manifest.spec:
             raise CorruptAdapterError(
                 f"{self._folder(revision)}: the PEFT config says {adapter.spec}, the manifest "
-                f"{sealed.record.manifest.spec}. Train or import the adapter again."
+                f"{sealed.record.manifest.spec}. Import or train the adapter again."
             )
         return adapter
 
@@ -135,8 +136,8 @@ class AdapterStore:
         record = self.record(revision)
         if tensor_digest(self.open(revision)) != record.tensors:
             raise CorruptAdapterError(
-                f"{self._folder(revision)}: the tensors are not those of the revision. Train or import the "
-                f"adapter again."
+                f"{self._folder(revision)}: the tensors are not those of the revision. "
+                f"Import or train the adapter again."
             )
 
     def heads(self) -> dict[str, str]:

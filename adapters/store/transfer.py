@@ -11,7 +11,7 @@ from adapters.errors import CorruptAdapterError, StoreError
 from adapters.lora.adapter import Adapter
 from adapters.lora.peft_io import read_peft
 from adapters.store.compatibility import BaseIdentity, check_base
-from adapters.store.folders import RECORD_NAME, check_files, disk_errors, read_record
+from adapters.store.folders import RECORD_NAME, disk_errors, read_record
 from adapters.store.manifest import Kind, Manifest
 from adapters.store.store import AdapterStore
 from adapters.store.tensors import tensor_digest
@@ -80,7 +80,7 @@ def import_folder(
         StoreError: a bad name, no base where one is needed, or a store that cannot be written.
     """
     adapter = read_peft(folder)
-    if (folder / RECORD_NAME).exists():
+    if os.path.lexists(folder / RECORD_NAME):
         manifest = _proved_manifest(folder, adapter)
         if base is not None:
             check_base(manifest, base)
@@ -103,8 +103,7 @@ def import_folder(
 
 def _proved_manifest(folder: Path, adapter: Adapter) -> Manifest:
     with disk_errors(folder):
-        record = read_record(folder / RECORD_NAME, (folder / RECORD_NAME).read_bytes())
-        check_files(folder, record)
+        record = read_record(folder)
     if tensor_digest(adapter) != record.tensors:
         raise CorruptAdapterError(
             f"{folder}: the tensors are not those of the manifest. Copy the folder again, or remove "

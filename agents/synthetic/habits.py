@@ -37,7 +37,6 @@ class Habits:
     stretch_share: float
     shout_share: float
     spellings: tuple[str, ...]
-    double_space: bool
     second_clause_share: float
 
     def as_row(self) -> dict[str, object]:
@@ -78,6 +77,5 @@ def draw_habits(rng: np.random.Generator) -> Habits:
         stretch_share=float(rng.beta(0.4, 3.0)),
         shout_share=float(rng.beta(0.4, 4.0)),
         spellings=_some(rng, tuple(words.SPELLINGS), 0, 3),
-        double_space=bool(rng.random() < 0.04),
         second_clause_share=float(rng.beta(1.0, 1.5)),
     )

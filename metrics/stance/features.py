@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_TERMS = 20_000
 MIN_TEXTS = 2
 
-_LINK = re.compile(r"(?:https?://|www\.)\S+")
+_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 _HANDLE = re.compile(r"@\w+")
 
 ANALYSERS: dict[str, dict[str, Any]] = {

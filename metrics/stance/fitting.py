@@ -30,7 +30,6 @@ _SLOPES = (0.01, 100.0)
 
 
 class _Posts(NamedTuple):
-    texts: list[str]
     positive: NDArray[np.bool_]
     user: NDArray[np.intp]
     weights: NDArray[np.float64]
@@ -60,7 +59,8 @@ def fit_stance_scorer(
 
     Logistic regression on TF-IDF (words, word pairs, character trigrams), without an intercept. Every user
     weighs the same however much they wrote, and both sides weigh the same, so that 0 means "no telling"
-    whatever the mix. Users, never single posts, are held out for the record and for the calibration.
+    whatever the mix. Users, never single posts, are held out for the record and for the calibration, and
+    how certain it may get is bounded by how many users it has seen.
 
     Args:
         texts: [posts].
@@ -81,21 +81,14 @@ def fit_stance_scorer(
     """
     positive, user = _labels(texts, sides, users, positive_side)
     negative_side = next(side for side in sides if side != positive_side)
-    fold = _deal(positive, user, folds, rng)
+    fold = _deal(positive if positive_side < negative_side else ~positive, user, folds, rng)
     clean = [masked(text) for text in texts]
     counts = [count_terms(clean, analyser) for analyser in ANALYSERS]
-    posts = _Posts(clean, positive, user, _even_weights(positive, user), counts)
+    posts = _Posts(positive, user, _even_weights(positive, user), counts)
 
-    logits = np.zeros(len(clean))
-    for k in range(fold.max() + 1):
-        model = _fit(posts, np.flatnonzero(fold != k))
-        logits[fold == k] = model.logits(posts, np.flatnonzero(fold == k))
-    probability = np.zeros(len(clean))
-    for k in range(fold.max() + 1):  # each fold is calibrated by the others: the record stays held out
-        slope = _slope(logits[fold != k], positive[fold != k], posts.weights[fold != k])
-        probability[fold == k] = _sigmoid(slope * logits[fold == k])
-
-    final = _fit(posts, np.arange(len(clean)))
+    logits = _held_out_logits(posts, fold)
+    everything = np.arange(len(clean))
+    final = _fit(posts, everything)
     return StanceScorer(
         positive_side=positive_side,
         negative_side=negative_side,
@@ -106,9 +99,9 @@ def fit_stance_scorer(
             )
         ),
         coefficients=tuple(final.coefficients),
-        slope=_slope(logits, positive, posts.weights),
+        slope=_slope(logits, posts, everything),
         held_out=held_out_record(
-            probability,
+            _held_out_probability(logits, posts, fold),
             positive,
             user,
             posts.weights,
@@ -149,12 +142,12 @@ def _labels(
 
 
 def _deal(
-    positive: NDArray[np.bool_], user: NDArray[np.intp], folds: int, rng: np.random.Generator
+    first: NDArray[np.bool_], user: NDArray[np.intp], folds: int, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """Fold of each post: the users of each side are shuffled and dealt in turn."""
+    """Fold of each post: the users of each side are shuffled and dealt in turn, `first` marking one side."""
     if folds < 2:
         raise StanceError(f"folds: got {folds}; expected at least 2")
-    sides = [np.unique(user[positive]), np.unique(user[~positive])]
+    sides = [np.unique(user[first]), np.unique(user[~first])]
     n_folds = min(folds, *map(len, sides))
     of_user = np.zeros(int(user.max()) + 1, dtype=np.intp)
     for members in sides:
@@ -186,14 +179,45 @@ def _fit(posts: _Posts, rows: NDArray[np.intp]) -> _Model:
     return _Model(columns, idf, np.split(classifier.coef_[0], np.cumsum([len(c) for c in columns])[:-1]))
 
 
-def _slope(logits: NDArray[np.float64], positive: NDArray[np.bool_], weights: NDArray[np.float64]) -> float:
-    """The factor on logits that makes held-out log-loss least, within `_SLOPES`."""
+def _held_out_logits(posts: _Posts, fold: NDArray[np.intp]) -> NDArray[np.float64]:
+    logits = np.zeros(len(fold))
+    for k in range(fold.max() + 1):
+        rows = np.flatnonzero(fold == k)
+        logits[rows] = _fit(posts, np.flatnonzero(fold != k)).logits(posts, rows)
+    return logits
+
+
+def _held_out_probability(
+    logits: NDArray[np.float64], posts: _Posts, fold: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Each fold is calibrated by the others, so that the record stays held out."""
+    probability = np.zeros(len(fold))
+    for k in range(fold.max() + 1):
+        slope = _slope(logits, posts, np.flatnonzero(fold != k))
+        probability[fold == k] = 0.5 + 0.5 * np.tanh(0.5 * slope * logits[fold == k])
+    return probability
+
+
+def _ceiling(positive: NDArray[np.bool_], user: NDArray[np.intp]) -> float:
+    """The most certain that n users of the smaller side can make one: (n + 1)/(n + 2), Laplace's rule."""
+    n = min(len(np.unique(user[positive])), len(np.unique(user[~positive])))
+    return (n + 1) / (n + 2)
+
+
+def _slope(logits: NDArray[np.float64], posts: _Posts, rows: NDArray[np.intp]) -> float:
+    """The factor on held-out logits that makes the log-loss over `rows` least, within `_SLOPES`.
+
+    The truth counts as `_ceiling` instead of 1 (Platt 1999): sides that never mix would otherwise call for an
+    endless slope, and every neutral text would land at an extreme.
+    """
     from scipy.optimize import minimize_scalar
 
-    signed = np.where(positive, logits, -logits)
+    signed = np.where(posts.positive, logits, -logits)[rows]
+    weights, ceiling = posts.weights[rows], _ceiling(posts.positive, posts.user)
 
     def loss(log_slope: float) -> float:
-        return float(np.dot(weights, np.logaddexp(0.0, -np.exp(log_slope) * signed)))
+        x = np.exp(log_slope) * signed
+        return float(np.dot(weights, np.logaddexp(0.0, -x) + (1.0 - ceiling) * x))
 
     found = minimize_scalar(loss, bounds=np.log(_SLOPES), method="bounded", options={"xatol": 1e-6})
     return float(np.exp(found.x))
@@ -204,7 +228,3 @@ def _shared_texts(texts: list[str], fold: NDArray[np.intp]) -> float:
     for text, k in zip(texts, fold, strict=True):
         folds_of.setdefault(text, set()).add(int(k))
     return sum(len(folds_of[text]) > 1 for text in texts) / len(texts)
-
-
-def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * (1.0 + np.tanh(0.5 * x))

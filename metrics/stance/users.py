@@ -85,7 +85,7 @@ def stance_evidence(
     said = content_frame(posts, comments)
     words = own_words(posts)
     marks = engagements(posts, comments, likes, dislikes, kinds=(LIKE, DISLIKE))
-    marks = marks.assign(text=marks["post_id"].map(words))
+    marks = marks.assign(text=marks["post_id"].map(words).astype(str))
     parts = [part for part in (said, marks[marks["text"].str.strip() != ""]) if len(part)]
     if not parts:
         return pd.DataFrame(columns=EVIDENCE_COLUMNS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -87,16 +86,20 @@ def metrics(
     Example: plures metrics runs/quickstart --json
     """
     from sim.comparison import compare_run
+    from sim.numbers import to_json
     from sim.run_dir import RunDir
 
     found = RunDir.open(folder)
     if as_json:
-        payload = {
-            "state": found.state,
-            "metrics": json.loads(found.read_metrics().to_json(orient="records", double_precision=12)),
-            "comparison": json.loads(compare_run(found).to_json(orient="records", double_precision=12)),
-        }
-        typer.echo(json.dumps(payload, indent=2))
+        typer.echo(
+            to_json(
+                {
+                    "state": found.state,
+                    "metrics": found.read_metrics().to_dict("records"),
+                    "comparison": compare_run(found).to_dict("records"),
+                }
+            )
+        )
         return
     from sim.cli.console import out as screen
     from sim.cli.tables import comparison_table, headline

@@ -50,18 +50,18 @@ def comparison_table(run: RunDir) -> Table:
     if rows.empty:
         return table
     own = rows[(rows.treatment_condition == compare.treatment) & (rows.control_condition == compare.control)]
-    for row in own.itertuples():
-        metric = CATALOGUE[str(row.metric)]
+    for row in own.to_dict("records"):
+        metric = CATALOGUE[row["metric"]]
         if metric.group in HEADLINE_GROUPS or metric.id in ("comments", "original_posts", "posts_per_user"):
             table.add_row(
-                str(row.n),
+                str(row["n"]),
                 metric.label,
-                number(row.treatment),
-                number(row.control),
-                number(row.difference, signed=True),
-                interval(row.low, row.high),
-                number(row.ratio),
-                str(row.n_seeds),
+                number(row["treatment"]),
+                number(row["control"]),
+                number(row["difference"], signed=True),
+                interval(row["low"], row["high"]),
+                number(row["ratio"]),
+                str(row["n_seeds"]),
             )
     return table
 
@@ -73,7 +73,7 @@ def individuality_table(result: Individuality, *, toy: bool) -> Table:
     for name in ("measure", "value", "95% interval"):
         table.add_column(name, justify="left" if name == "measure" else "right")
     for label, value in individuality_rows(result):
-        table.add_row(label, number(value.value), interval(*value.interval))
+        table.add_row(label, number(value.value), interval(value.low, value.high))
     table.add_row("chance of identification", number(result.chance), "")
     return table
 

@@ -71,9 +71,6 @@ def evaluate(
 
     Example: plures adapters evaluate --corpus posts.jsonl.gz --users 32 --held-out 10 --json
     """
-    import json
-    from dataclasses import asdict
-
     from adapters.engines.local import LocalEngine
     from adapters.store import AdapterStore
     from metrics.individuality import individuality
@@ -81,6 +78,7 @@ def evaluate(
     from sim.cli.console import progress_bars
     from sim.cli.tables import individuality_table
     from sim.individuality import score_held_out
+    from sim.numbers import to_json
     from sim.preparation import everyone, obtain_adapters, prepare
     from sim.progress import Silent
     from sim.rng import generator
@@ -108,16 +106,13 @@ def evaluate(
             engine.close()
     result = individuality(
         scores.nll,
-        scores.base,
-        scores.owners,
+        scores.owner,
         scores.tokens,
         calibration=scores.calibration,
         rng=generator(0, "individuality"),
     )
     if as_json:
-        typer.echo(
-            json.dumps({"base": ready.base.name, "toy": ready.base.is_toy, **asdict(result)}, indent=2)
-        )
+        typer.echo(to_json({"base": ready.base.name, "toy": ready.base.is_toy, **result.as_dict()}))
     else:
         screen.print(individuality_table(result, toy=ready.base.is_toy))
 

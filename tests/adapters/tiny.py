@@ -13,6 +13,8 @@ from transformers import (
     MixtralForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerFast,
+    Qwen3Config,
+    Qwen3ForCausalLM,
     Qwen3MoeConfig,
     Qwen3MoeForCausalLM,
 )
@@ -35,6 +37,10 @@ def _llama() -> PreTrainedModel:
     return LlamaForCausalLM(LlamaConfig(**_SHAPE))
 
 
+def _qwen3() -> PreTrainedModel:
+    return Qwen3ForCausalLM(Qwen3Config(**_SHAPE, head_dim=16))
+
+
 def _qwen3_moe() -> PreTrainedModel:
     config = Qwen3MoeConfig(
         **_SHAPE, head_dim=8, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=32
@@ -46,7 +52,7 @@ def _mixtral() -> PreTrainedModel:
     return MixtralForCausalLM(MixtralConfig(**_SHAPE, num_local_experts=4, num_experts_per_tok=2))
 
 
-ARCHITECTURES = {"llama": _llama, "qwen3_moe": _qwen3_moe, "mixtral": _mixtral}
+ARCHITECTURES = {"llama": _llama, "qwen3": _qwen3, "qwen3_moe": _qwen3_moe, "mixtral": _mixtral}
 
 
 def tiny_model(kind: str, seed: int = 0) -> PreTrainedModel:

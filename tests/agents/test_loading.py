@@ -94,9 +94,9 @@ BAD_ROWS = [
     (post(text=" \n\u202e"), Reason.EMPTY_TEXT, "text is empty"),
     (post(text=""), Reason.EMPTY_TEXT, "text is empty"),
     (post(time="soon"), Reason.BAD_TIME, "'soon' is no time"),
-    (post(activity=0), Reason.BAD_ACTIVITY, r"expected a number in \(0, 1\]"),
-    (post(activity="often"), Reason.BAD_ACTIVITY, r"expected a number in \(0, 1\]"),
-    (post(activity=float("nan")), Reason.BAD_ACTIVITY, r"expected a number in \(0, 1\]"),
+    (post(activity=0), Reason.BAD_ACTIVITY, "expected a number in (0, 1]"),
+    (post(activity="often"), Reason.BAD_ACTIVITY, "expected a number in (0, 1]"),
+    (post(activity=float("nan")), Reason.BAD_ACTIVITY, "expected a number in (0, 1]"),
 ]
 
 
@@ -111,10 +111,7 @@ def test_a_bad_row_is_left_out_counted_and_named(
     assert corpus.excluded == {reason.value: 1}
     (warning,) = corpus.warnings
     assert warning.startswith(f"{reason}: 1 left out: posts.jsonl:2: ")
-    with pytest.raises(CorpusError, match=said):
-        load_corpus(jsonl(tmp_path, [row, row]), columns=Columns("user", "text", "time")) if isinstance(
-            row, str
-        ) else load_corpus(jsonl(tmp_path, [{**names, **post(), **dict.fromkeys(post()), **row}]))
+    assert said in warning
 
 
 def test_many_bad_rows_are_counted_with_the_first_three_named(tmp_path: Path) -> None:

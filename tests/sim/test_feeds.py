@@ -70,8 +70,10 @@ def test_a_hot_feed_is_one_order_for_all() -> None:
 
 def test_followed_authors_and_their_reposts_come_first() -> None:
     repost = Decision(Action.REPOST, post_id=2)
-    with played(5, [0, 1, 2, 3], [(4, like(4))], [(0, repost)]) as platform:
-        # Reader 4 likes user 3 best, but follows user 0, who wrote post 1 and reposted post 2.
+    with played(6, [0, 1, 2, 3], [(4, like(4)), (5, like(4))], [(0, repost)]) as platform:
+        # Reader 4's interest in user 3's post 4 is the greatest there is (user 5 shares the taste), but 4 follows
+        # user 0, who wrote post 1 and reposted post 2.
+        assert interest(platform.feed_state(9), np.array([4]))[0].tolist() == [0, 0, 0, 1]
         platform.apply(2, 4, Decision(Action.FOLLOW, followee_id=0))
         assert ranked(platform, "following+interest", 4) == (2, 1, 4, 3)
 

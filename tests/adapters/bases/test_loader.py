@@ -97,7 +97,7 @@ def test_a_missing_shard_is_named(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
     index = {"weight_map": {"a": "model-00001-of-00002.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    with pytest.raises(BaseModelError, match="model-00001-of-00002.safetensors: weights are missing"):
+    with pytest.raises(BaseModelError, match=r"model-00001-of-00002\.safetensors: weights are missing"):
         load_base(folder)
 
 
@@ -138,7 +138,7 @@ def test_a_tokenizer_larger_than_the_model_is_refused(folder: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_lists_the_profiles() -> None:
-    with pytest.raises(BaseModelError, match="no such base folder; .* tiny-moe"):
+    with pytest.raises(BaseModelError, match=r"no such base folder; .* tiny-moe"):
         base_path("./nowhere")
 
 

@@ -134,6 +134,7 @@ def test_tags_are_fixed_names(store: AdapterStore) -> None:
     with pytest.raises(UnknownAdapterError):
         store.tag("draft", "0" * 64)
     assert store.revisions() == sorted([first, second])
+    assert len(list((store.root / "revisions").glob("*/*"))) == 2
 
 
 def test_lists_are_filtered_by_base_name_tag_and_revision(store: AdapterStore) -> None:
@@ -179,6 +180,16 @@ def test_a_revision_folder_is_one_that_peft_loads(store: AdapterStore, tiny_rand
     merged = PeftModel.from_pretrained(model, str(store.path(revision))).merge_and_unload()
     expected = before + 3.0 * pairs[path].B @ pairs[path].A
     torch.testing.assert_close(merged.get_submodule(path).weight, expected)
+
+
+def test_a_store_given_by_a_relative_path_hands_out_absolute_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = AdapterStore("here")
+    revision = publish(store, "ada")
+    monkeypatch.chdir("/")
+    assert store.path(revision).is_relative_to(tmp_path / "here")
 
 
 def test_files_are_read_only(store: AdapterStore) -> None:

@@ -1,0 +1,88 @@
+"""Training learns, repeats itself exactly, and goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from adapters.bases.tiny_evaluation import evaluate
+from adapters.bases.tiny_run import CHECKPOINT, LOG
+from adapters.bases.tiny_tokenizer import train_tokenizer
+from adapters.bases.tiny_training import TinyProgress, TinyTraining, train_tiny_moe
+from adapters.errors import TrainingError
+from tests.adapters.bases.tiny_data import HELD_OUT, RECIPE, ROWS, SHAPE
+
+TOKENIZER = train_tokenizer(["nothing"], vocab_size=260)
+
+
+def train(
+    work_dir: Path, recipe: TinyTraining = RECIPE, interrupt_after: int | None = None
+) -> torch.nn.Module:
+    def watch(progress: TinyProgress) -> None:
+        if interrupt_after is not None and progress.tokens >= interrupt_after:
+            raise InterruptedError
+
+    return train_tiny_moe(
+        TOKENIZER, ROWS, HELD_OUT, recipe, work_dir=work_dir, shape=SHAPE, on_progress=watch
+    )
+
+
+def weights(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[torch.nn.Module, Path]:
+    folder = tmp_path_factory.mktemp("whole")
+    return train(folder), folder
+
+
+def test_held_out_loss_falls_and_the_log_tells(trained: tuple[torch.nn.Module, Path]) -> None:
+    model, folder = trained
+    with (folder / LOG).open() as stream:
+        lines = list(csv.DictReader(stream))
+    losses = [float(line["held_out_counts"]) for line in lines]
+    assert len(losses) == 3
+    assert losses[-1] < 0.5 * losses[0]
+    assert evaluate(model, HELD_OUT["counts"]).loss == pytest.approx(losses[-1], abs=1e-5)
+    for layer in range(SHAPE.layers):
+        loads = [float(lines[-1][f"load_layer{layer}_expert{e}"]) for e in range(SHAPE.experts)]
+        assert sum(loads) == pytest.approx(1, abs=1e-4)
+        assert max(loads) < 0.7
+
+
+def test_the_same_recipe_gives_the_same_weights(
+    trained: tuple[torch.nn.Module, Path], tmp_path: Path
+) -> None:
+    assert torch.equal(weights(train(tmp_path)), weights(trained[0]))
+
+
+def test_an_interrupted_run_ends_where_the_whole_one_ends(
+    trained: tuple[torch.nn.Module, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InterruptedError):
+        train(tmp_path, interrupt_after=2_000)
+    assert (tmp_path / CHECKPOINT).is_file()
+    assert len((tmp_path / LOG).read_text().splitlines()) == 2  # header and the first evaluation
+    assert torch.equal(weights(train(tmp_path)), weights(trained[0]))
+    assert (tmp_path / LOG).read_text() == (trained[1] / LOG).read_text()
+
+
+def test_a_checkpoint_of_another_recipe_is_not_taken_up(trained: tuple[torch.nn.Module, Path]) -> None:
+    with pytest.raises(TrainingError, match=r"checkpoint\.pt: left by a run with another seed; delete it"):
+        train(trained[1], replace(RECIPE, seed=4))
+
+
+def test_empty_data_is_refused(tmp_path: Path) -> None:
+    for rows, held_out in (([], HELD_OUT), (ROWS, {}), (ROWS, {"counts": []})):
+        with pytest.raises(TrainingError, match="got an empty list"):
+            train_tiny_moe(TOKENIZER, rows, held_out, RECIPE, work_dir=tmp_path, shape=SHAPE)
+
+
+def test_a_loss_that_explodes_stops_training(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="lower the learning rate"):
+        train(tmp_path, replace(RECIPE, learning_rate=1e30))

@@ -1,0 +1,123 @@
+"""Every shipped scenario validates and runs to its end on the tiny base: shrunk here, as it stands when slow."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from adapters.store import AdapterStore
+from agents.synthetic import make_community, write_community
+from metrics.catalogue import CATALOGUE
+from sim.cell import grid
+from sim.experiment import run_experiment
+from sim.preparation import check
+from sim.run_dir import RunDir
+from sim.scenario import Scenario
+from sim.scenario_file import load_scenario
+
+SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+TRAIN, HELD_OUT = 8, 2
+SHRINK = (
+    "population.size=6",
+    f"population.train_posts={TRAIN}",
+    f"population.held_out_posts={HELD_OUT}",
+    "follow_graph.mean_degree=2",
+    "adapters.epochs=1",
+    "simulation.steps=2",
+    "simulation.seed_posts=4",
+)
+CORPORA = {
+    "synthetic": ("corpus.users=10", f"corpus.posts_per_user={TRAIN + HELD_OUT + 6}"),
+    "file": ("corpus.path={posts}",),
+}
+
+
+@pytest.fixture(scope="module")
+def posts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A corpus file as a user would bring one, of people who are invented."""
+    folder = tmp_path_factory.mktemp("corpus")
+    community = make_community(np.random.default_rng(3), 10, TRAIN + HELD_OUT + 6, 0)
+    write_community(community, folder)
+    return folder / "timelines.jsonl"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store") / "store"
+
+
+def _shrunk(file: Path, posts: Path) -> Scenario:
+    kind = load_scenario(file).corpus.kind
+    return load_scenario(file, [*SHRINK, *(setting.format(posts=posts) for setting in CORPORA[kind])])
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)
+def test_scenario_is_named_like_its_file(file: Path) -> None:
+    assert load_scenario(file).name == file.stem
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)
+def test_scenario_validates_and_runs(file: Path, posts: Path, store: Path, tmp_path: Path) -> None:
+    scenario = _shrunk(file, posts)
+    assert check(scenario)[0].startswith(f"scenario {file.stem}: {len(grid(scenario))} cells of 2 steps")
+    _check_run(run_experiment(scenario, tmp_path / "run", store=store), scenario, store)
+
+
+@pytest.mark.slow
+def test_quickstart_runs_as_it_stands(tmp_path: Path) -> None:
+    scenario = load_scenario(next(file for file in SCENARIOS if file.stem == "quickstart"))
+    store = tmp_path / "store"
+    _check_run(run_experiment(scenario, tmp_path / "run", store=store), scenario, store)
+
+
+def _check_run(run: RunDir, scenario: Scenario, store: Path) -> None:
+    """Done, every measure of every cell there, every adapter in the store, what conditions share the same."""
+    assert run.state == "done"
+    values = run.read_metrics()
+    keys = values[["condition", "size", "seed", "step", "metric"]]
+    expected = len(grid(scenario)) * (scenario.simulation.steps + 1) * len(CATALOGUE)
+    assert (len(keys), len(keys.drop_duplicates())) == (expected, expected)
+    assert set(values["metric"]) == set(CATALOGUE)
+    compared = pd.read_csv(run.comparison_file)
+    assert set(compared["n_seeds"] + compared["n_missing"]) == {len(scenario.seeds)}
+    assert run.report_file.read_text("utf-8").startswith("<!doctype html>")
+    assert json.loads(run.manifest_file.read_text("utf-8"))["scenario"] == run.manifest["scenario"]
+    _check_bindings(run, AdapterStore(store))
+    _check_pairing(run)
+
+
+def _check_bindings(run: RunDir, store: AdapterStore) -> None:
+    own = {
+        size: run.read_population(size)["user_id"].map(run.manifest["adapters"]["own"]).to_dict()
+        for size in run.scenario.population.size
+    }
+    for cell in run.cells():
+        bound = cell.read_bindings()
+        match cell.key.condition:
+            case "lora":
+                assert bound == own[cell.key.size]
+            case "shared_base":
+                assert set(bound.values()) == {None}
+            case "permuted":
+                assert sorted(bound.values(), key=str) == sorted(own[cell.key.size].values(), key=str)
+                assert all(bound[agent] != revision for agent, revision in own[cell.key.size].items())
+            case "one_for_all" | "zero" as one:
+                kind = {"one_for_all": "pooled", "zero": "zero"}[one]
+                assert set(bound.values()) == {run.manifest["adapters"][kind]}
+        for revision in set(bound.values()) - {None}:
+            store.verify(str(revision))
+
+
+def _check_pairing(run: RunDir) -> None:
+    """Within a size and seed, the same agents are asked at the same steps with the same decoding seeds."""
+    shared: dict[tuple[int, int], pd.DataFrame] = {}
+    for cell in run.cells():
+        ledger = cell.ledger.read()
+        assert ledger["ok"].mean() > 0.9, ledger.loc[~ledger["ok"], ["outcome", "error"]].head().to_string()
+        asked = ledger[["step", "agent_id", "seed"]]
+        first = shared.setdefault((cell.key.size, cell.key.seed), asked)
+        pd.testing.assert_frame_equal(first, asked)
