@@ -17,7 +17,6 @@ from adapters.bases.tiny_tokenizer import train_tokenizer
 from adapters.bases.tiny_training import TINY_TOKENS, TinyProgress, TinyTraining, train_tiny_moe
 from agents.synthetic.community import make_community
 from agents.synthetic.curriculum import LearnedRow, held_out_rows, tokenizer_texts, training_rows
-from agents.synthetic.drills import draw_drills
 from sim.progress import Silent, Watcher
 
 _TASK = "tiny-moe tokens"
@@ -30,7 +29,6 @@ class CommunityPlan:
     users: int = 1500
     posts_per_user: int = 80
     interactions_per_user: int = 40
-    drills: int = 60_000
     held_out_users: int = 48
 
 
@@ -63,12 +61,10 @@ def train_tiny_base(
     people, strangers, order = (np.random.default_rng(s) for s in root.spawn(3))
     community = make_community(people, plan.users, plan.posts_per_user, plan.interactions_per_user)
     unseen = make_community(strangers, plan.held_out_users, 12, 24)
-    drills = draw_drills(people, plan.drills)
-    tests = draw_drills(strangers, plan.held_out_users * 8)
     tokenizer = train_tokenizer(tokenizer_texts(order, community))
     encoder = ChatEncoder(tokenizer)
-    rows = [_row(r) for r in training_rows(order, community, drills, encoder)]
-    held_out = {name: [_row(r) for r in rs] for name, rs in held_out_rows(unseen, tests, encoder).items()}
+    rows = [_row(r) for r in training_rows(order, community, encoder)]
+    held_out = {name: [_row(r) for r in rs] for name, rs in held_out_rows(unseen, encoder).items()}
     recipe = TinyTraining(tokens=tokens, seed=seed)
     watcher.begin(_TASK, tokens)
     model = train_tiny_moe(tokenizer, rows, held_out, recipe, work_dir=out, on_progress=_telling(watcher))

@@ -16,6 +16,9 @@ from sim.platform_tables import read_tables
 from sim.rng import generator
 from sim.run_dir import CellDir
 
+FAILURE_COLUMNS = ["step", "agent_id", "action", "ok", "outcome", "finish_reason"]
+"""What `failure_view` needs of the ledger."""
+
 
 class CellMeasures(NamedTuple):
     """What is kept of one cell.
@@ -33,7 +36,7 @@ def measure(
     cell: CellDir, population: Population, scorer: StanceScorer, weights: StanceWeights, steps: int
 ) -> CellMeasures:
     """Every metric of the catalogue, and every user's stance, at every step."""
-    ledger = cell.ledger.read(["step", "agent_id", "feed", "action", "ok", "outcome", "finish_reason"])
+    ledger = cell.ledger.read([*FAILURE_COLUMNS, "feed"])
     moments = range(steps + 1)
     platform = read_tables(cell.database)
     tables = CellTables(
@@ -49,7 +52,7 @@ def measure(
     )
     rng = generator(cell.key.seed, "communities", cell.key.size)
     measured = measure_cell(tables, moments, rng=rng)
-    values = pd.concat([measured, measure_ledger(ledger, moments)], ignore_index=True)
+    values = pd.concat([measured, measure_ledger(failure_view(ledger), moments)], ignore_index=True)
     return CellMeasures(values, _stances(tables, scorer, moments))
 
 
@@ -68,3 +71,17 @@ def exposures(ledger: pd.DataFrame) -> pd.DataFrame:
     shown = ledger[["step", "agent_id", "feed"]].explode("feed").dropna(subset="feed")
     renamed = shown.rename(columns={"agent_id": "user_id", "feed": "post_id"})
     return renamed.astype("int64").reset_index(drop=True)
+
+
+def failure_view(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The ledger as `metrics.failures` reads it: an error kind wherever a decision came to nothing."""
+    return pd.DataFrame(
+        {
+            "step": ledger["step"],
+            "user_id": ledger["agent_id"],
+            "action": ledger["action"],
+            "outcome": ledger["outcome"],
+            "error_kind": ledger["outcome"].where(~ledger["ok"]),
+            "finish_reason": ledger["finish_reason"],
+        }
+    )

@@ -25,13 +25,28 @@ WorldKey = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """A scenario ready to run, but for its adapters."""
+class Ground:
+    """What training stands on: people, and a base that can carry their adapters."""
 
     people: People
+    base: Base
+
+
+@dataclass(frozen=True)
+class Prepared(Ground):
+    """A scenario ready to run, but for its adapters."""
+
     worlds: Mapping[WorldKey, World]
     scorer: StanceScorer
-    base: Base
+
+
+def prepare_training(scenario: Scenario) -> Ground:
+    """Check and build what training needs, and nothing of the simulation.
+
+    Raises:
+        As `prepare`.
+    """
+    return Ground(gather(scenario), _base(scenario))
 
 
 def prepare(scenario: Scenario) -> Prepared:
@@ -42,18 +57,13 @@ def prepare(scenario: Scenario) -> Prepared:
         BaseModelError: for a base that cannot be loaded.
         BaseMismatchError: for adapter targets that the base does not have.
     """
-    from adapters.bases.loader import load_base
-    from adapters.lora.layers import StackedLora
-
     people = gather(scenario)
     worlds = {
         (size, seed): build_world(scenario, people, size, seed)
         for size in scenario.population.size
         for seed in scenario.seeds
     }
-    base = load_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
-    StackedLora.attach(base.model, scenario.adapters.spec, 1).detach()
-    return Prepared(people, worlds, _scorer(scenario, people), base)
+    return Prepared(people, _base(scenario), worlds, _scorer(scenario, people))
 
 
 def check(scenario: Scenario) -> list[str]:
@@ -97,7 +107,7 @@ def needs_personal(scenario: Scenario) -> bool:
 
 
 def obtain_adapters(
-    scenario: Scenario, ready: Prepared, store: AdapterStore, watcher: Watcher, checkpoints: Path
+    scenario: Scenario, ready: Ground, store: AdapterStore, watcher: Watcher, checkpoints: Path
 ) -> AdapterRefs:
     """Every adapter that the conditions need, trained now where the store has none."""
     from sim.adapter_supply import obtain, obtain_zero
@@ -116,6 +126,16 @@ def obtain_adapters(
     if "zero" in scenario.conditions:
         zero = obtain_zero(base, block, store)
     return AdapterRefs(own=own, pooled=pooled, zero=zero)
+
+
+def _base(scenario: Scenario) -> Base:
+    """The base, after trying whether it has the adapters' targets."""
+    from adapters.bases.loader import load_base
+    from adapters.lora.layers import StackedLora
+
+    base = load_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
+    StackedLora.attach(base.model, scenario.adapters.spec, 1).detach()
+    return base
 
 
 def _texts(people: People, user_id: str) -> tuple[str, ...]:

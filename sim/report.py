@@ -11,11 +11,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from metrics.catalogue import CATALOGUE
-from metrics.failures import LEDGER_COLUMNS, failure_summary
+from metrics.failures import failure_summary
 from metrics.published import published_frame
 from sim.atomic import write_text
 from sim.comparison import CONTRAST_COLUMNS, compare_run
 from sim.figures import ratio_figure, series_figure, stance_figure
+from sim.measuring import FAILURE_COLUMNS, failure_view
 from sim.numbers import interval, number
 from sim.run_dir import RunDir
 
@@ -125,7 +126,7 @@ def _failures(run: RunDir) -> list[Row]:
     rows: list[Row] = []
     for condition in run.scenario.conditions:
         ledgers = [
-            cell.ledger.read(LEDGER_COLUMNS)
+            failure_view(cell.ledger.read(FAILURE_COLUMNS))
             for cell in run.cells()
             if cell.done and cell.key.condition == condition
         ]

@@ -102,7 +102,7 @@ def _folded(line: str) -> str:
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, line.split("..."))).replace(r"\ .*", r"\ ?.*"))
+    return re.compile(".*".join(map(re.escape, re.split(r"\.{3,}", line))).replace(r"\ .*", r"\ ?.*"))
 
 
 class Ran(NamedTuple):

@@ -25,7 +25,6 @@ class TinyShape:
     experts: int = 8
     experts_per_token: int = 2
     max_positions: int = 2048
-    init_std: float = 0.08
 
 
 def new_model(shape: TinyShape, tokenizer: PreTrainedTokenizerFast, seed: int) -> PreTrainedModel:
@@ -46,7 +45,6 @@ def new_model(shape: TinyShape, tokenizer: PreTrainedTokenizerFast, seed: int) -
         mlp_only_layers=[],
         max_position_embeddings=shape.max_positions,
         tie_word_embeddings=True,
-        initializer_range=shape.init_std,
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

@@ -1,7 +1,7 @@
 """Causal attention over packed rows, as a transformers attention implementation.
 
-Spans of similar size are padded to one size, only here, and computed as one batched attention. Queries
-of the heads that share a key head are folded into one longer query, which spares copies of the keys.
+Spans of similar size are padded to one size, only here, and computed as one batched attention. Under a mask, the
+queries of heads that share a key head are folded into one longer query, which spares copies of the keys.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from adapters.lora.packing import Packed, Span
 
 IMPLEMENTATION = "plures_packed"
 ARCHITECTURES = frozenset({"llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe"})
-"""Model types whose attention is nothing but rotary, causal and, perhaps, windowed."""
+"""Model types with nothing but rotary, causal and perhaps windowed attention, and a plain output head."""
 
 _SIMILAR = 0.7
 """A span joins a bucket while its queries × keys are at least this share of the largest one's."""
@@ -30,24 +30,20 @@ _SIMILAR = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Spans computed together; `mask` is [spans, 1, queries, keys], true where a query may see a key."""
+    """Spans computed together.
 
-    mask: Tensor
+    Args:
+        spans: how many.
+        queries: padded length of a span's queries.
+        keys: padded length of a span's keys.
+        mask: [spans, 1, queries, keys], true where a query may see a key; None for whole rows, where
+            plain causal attention says it, at two thirds of the time.
+    """
 
-    @property
-    def spans(self) -> int:
-        """How many."""
-        return self.mask.shape[0]
-
-    @property
-    def queries(self) -> int:
-        """Padded length of a span's queries."""
-        return self.mask.shape[2]
-
-    @property
-    def keys(self) -> int:
-        """Padded length of a span's keys."""
-        return self.mask.shape[3]
+    spans: int
+    queries: int
+    keys: int
+    mask: Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +80,13 @@ class AttentionPlan:
             queries = np.take_along_axis(keys, at, axis=1)
             for i, span in enumerate(spans):
                 output_places[span.keys[-span.queries :]] = done + i * width + np.arange(span.queries)
-            seen = np.arange(length) <= (before[:, None] + np.arange(width))[:, :, None]
             query_places.append(queries.ravel())
             key_places.append(keys.ravel())
-            buckets.append(Bucket(torch.from_numpy(seen[:, None]).to(device)))
+            mask = None
+            if before.any():
+                seen = np.arange(length) <= (before[:, None] + np.arange(width))[:, :, None]
+                mask = torch.from_numpy(seen[:, None]).to(device)
+            buckets.append(Bucket(len(spans), width, length, mask))
             done += queries.size
         return cls(
             query_places=torch.from_numpy(np.concatenate(query_places)).to(device),
@@ -119,15 +118,23 @@ class AttentionPlan:
         outputs = []
         for bucket, q, k, v in zip(self.buckets, q_parts, k_parts, v_parts, strict=True):
             n, width, length = bucket.spans, bucket.queries, bucket.keys
-            folded = q.view(n, width, key_heads, fold, dim).permute(0, 2, 3, 1, 4)
-            out = scaled_dot_product_attention(
-                folded.reshape(n, key_heads, fold * width, dim),
-                k.view(n, length, key_heads, dim).transpose(1, 2),
-                v.view(n, length, key_heads, dim).transpose(1, 2),
-                attn_mask=bucket.mask.repeat(1, 1, fold, 1),
-                scale=scale,
-            )
-            out = out.view(n, key_heads, fold, width, dim).permute(0, 3, 1, 2, 4)
+            keys = k.view(n, length, key_heads, dim).transpose(1, 2)
+            values = v.view(n, length, key_heads, dim).transpose(1, 2)
+            if bucket.mask is None:
+                queries = q.view(n, width, heads, dim).transpose(1, 2)
+                out = scaled_dot_product_attention(
+                    queries, keys, values, is_causal=True, scale=scale, enable_gqa=fold > 1
+                ).transpose(1, 2)
+            else:
+                folded = q.view(n, width, key_heads, fold, dim).permute(0, 2, 3, 1, 4)
+                out = scaled_dot_product_attention(
+                    folded.reshape(n, key_heads, fold * width, dim),
+                    keys,
+                    values,
+                    attn_mask=bucket.mask.repeat(1, 1, fold, 1),
+                    scale=scale,
+                )
+                out = out.view(n, key_heads, fold, width, dim).permute(0, 3, 1, 2, 4)
             outputs.append(out.reshape(n * width, heads * dim))
         return torch.cat(outputs).index_select(0, self.output_places).view(-1, heads, dim)
 
@@ -182,15 +189,21 @@ def _attention(
 
 
 def _similar_spans(spans: Sequence[Span]) -> list[list[Span]]:
-    """Buckets of spans whose sizes differ little."""
-    ordered = sorted(spans, key=lambda s: (s.queries, len(s.keys)), reverse=True)
+    """Buckets of spans whose sizes differ little; whole rows apart from those that follow a beginning."""
+    ordered = sorted(spans, key=lambda s: (_is_whole(s), s.queries, len(s.keys)), reverse=True)
     buckets: list[list[Span]] = []
     longest = 0
     for span in ordered:
         longest = max(longest, len(span.keys))
-        if buckets and span.queries * len(span.keys) >= _SIMILAR * buckets[-1][0].queries * longest:
+        first = buckets[-1][0] if buckets else span
+        alike = span.queries * len(span.keys) >= _SIMILAR * first.queries * longest
+        if buckets and alike and _is_whole(span) == _is_whole(first):
             buckets[-1].append(span)
         else:
             buckets.append([span])
             longest = len(span.keys)
     return buckets
+
+
+def _is_whole(span: Span) -> bool:
+    return span.queries == len(span.keys)

@@ -48,23 +48,20 @@ class RowRouting:
 
 
 class Segment(NamedTuple):
-    """Tokens start … stop−1 of a packed batch, all under one slot."""
+    """A run of `length` tokens under one slot."""
 
     slot: int
-    start: int
-    stop: int
+    length: int
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRouting:
-    """Slots of the runs of a packed batch [1, total, …]; runs under the base are left out.
+    """Slots of the runs of a packed batch [1, total, …].
 
     Args:
-        total: number of packed tokens.
-        segments: in order, neighbours of one slot merged.
+        segments: one behind the other, neighbours of one slot merged, none empty.
     """
 
-    total: int
     segments: tuple[Segment, ...]
 
     @classmethod
@@ -72,15 +69,12 @@ class SegmentRouting:
         """Check the slots and merge neighbouring runs."""
         _check(slots, n_slots)
         segments: list[Segment] = []
-        start = 0
         for slot, length in zip(slots, lengths, strict=True):
-            stop = start + length
-            if segments and segments[-1].slot == slot and segments[-1].stop == start:
-                segments[-1] = segments[-1]._replace(stop=stop)
-            elif slot != BASE_SLOT and length:
-                segments.append(Segment(slot, start, stop))
-            start = stop
-        return cls(start, tuple(segments))
+            if segments and segments[-1].slot == slot:
+                segments[-1] = Segment(slot, segments[-1].length + length)
+            elif length:
+                segments.append(Segment(slot, length))
+        return cls(tuple(segments))
 
 
 Routing = RowRouting | SegmentRouting

@@ -6,13 +6,13 @@ input gradient into the linear's, so that no full-size temporary is made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from adapters.lora.routing import Segment
+from adapters.lora.routing import BASE_SLOT, Segment
 
 
 def segmented_lora_linear(
@@ -26,7 +26,7 @@ def segmented_lora_linear(
         A: [S, r, d_in].
         B: [S, d_out, r].
         scale: s in ΔW = s · B A.
-        segments: runs of tokens and their slots; tokens in none are under the base.
+        segments: runs of tokens and their slots, one behind the other.
 
     Returns:
         [1, total, d_out].
@@ -34,10 +34,11 @@ def segmented_lora_linear(
     Raises:
         ValueError: x does not hold the routed tokens, or `base` is not frozen.
     """
-    if x.shape[0] != 1 or (segments and segments[-1].stop > x.shape[1]):
+    routed = sum(segment.length for segment in segments)
+    if x.shape[:-1] != (1, routed):
         raise ValueError(
-            f"route_segments: tokens up to {segments[-1].stop if segments else 0} were routed, but a wrapped "
-            f"linear got an input of shape {tuple(x.shape)}; expected [1, tokens, features]"
+            f"route_segments: {routed} tokens were routed, but a wrapped linear got an input of shape "
+            f"{tuple(x.shape)}; expected [1, {routed}, features]"
         )
     if base.weight.requires_grad:
         raise ValueError("a wrapped linear is trainable; freeze the base with model.requires_grad_(False)")
@@ -48,6 +49,8 @@ def segmented_lora_linear(
 
 
 class _SegmentedLoraLinear(torch.autograd.Function):
+    """Products have the rank first, [r, tokens]: for such thin matrices BLAS is up to twice as fast so."""
+
     @staticmethod
     def forward(
         ctx: Any,
@@ -60,35 +63,51 @@ class _SegmentedLoraLinear(torch.autograd.Function):
         segments: Sequence[Segment],
     ) -> Tensor:
         y = nn.functional.linear(x, weight, bias)
-        x_a = x.to(A.dtype)
-        h = [x_a[start:stop] @ A[slot].t() for slot, start, stop in segments]
-        for (slot, start, stop), part in zip(segments, h, strict=True):
-            _add_product(y[start:stop], part, B[slot].t(), scale)
-        ctx.save_for_backward(x, weight, A, B, *h)
+        A_slots, B_slots = A.unbind(), B.transpose(1, 2).unbind()
+        hidden = []
+        for slot, x_s, y_s in _runs(segments, x.to(A.dtype), y):
+            h = A_slots[slot] @ x_s.t()
+            _add_product(y_s, h.t(), B_slots[slot], scale)
+            hidden.append(h)
+        ctx.save_for_backward(x, weight, A, B, *hidden)
         ctx.scale, ctx.segments = scale, segments
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (gy,) = grads
-        x, weight, A, B, *h = ctx.saved_tensors
+        x, weight, A, B, *hidden = ctx.saved_tensors
         need_x, _, _, need_A, need_B, *_ = ctx.needs_input_grad
-        gx = gy @ weight if need_x else None
-        gA = torch.zeros_like(A) if need_A else None
-        gB = torch.zeros_like(B) if need_B else None
-        x_a, gy_a = x.to(A.dtype), gy.to(A.dtype)
-        for (slot, start, stop), part in zip(ctx.segments, h, strict=True):
-            gy_s = gy_a[start:stop]
-            if gB is not None:
-                gB[slot].addmm_(gy_s.t(), part, alpha=ctx.scale)
-            if gA is None and gx is None:
-                continue
-            gh = (gy_s @ B[slot]).mul_(ctx.scale)
-            if gA is not None:
-                gA[slot].addmm_(gh.t(), x_a[start:stop])
-            if gx is not None:
-                _add_product(gx[start:stop], gh, A[slot], 1.0)
-        return gx, None, None, gA, gB, None, None
+        gx = gy @ weight if need_x else torch.empty_like(x)
+        gA, gB = torch.zeros_like(A), torch.zeros_like(B)
+        A_slots, B_slots = A.unbind(), B.transpose(1, 2).unbind()
+        gA_slots, gB_slots = gA.unbind(), gB.transpose(1, 2).unbind()
+        runs = _runs(ctx.segments, x.to(A.dtype), gy.to(A.dtype), gx)
+        for (slot, x_s, gy_s, gx_s), h in zip(runs, hidden, strict=True):
+            if need_B:
+                gB_slots[slot].addmm_(h, gy_s, alpha=ctx.scale)
+            gh = B_slots[slot] @ gy_s.t()
+            if need_A:
+                gA_slots[slot].addmm_(gh, x_s, alpha=ctx.scale)
+            if need_x:
+                _add_product(gx_s, gh.t(), A_slots[slot], ctx.scale)
+        return (
+            gx if need_x else None,
+            None,
+            None,
+            gA if need_A else None,
+            gB if need_B else None,
+            None,
+            None,
+        )
+
+
+def _runs(segments: Sequence[Segment], *tensors: Tensor) -> Iterator[tuple[Any, ...]]:
+    """(slot, run of each tensor) for every segment under an adapter."""
+    lengths = [segment.length for segment in segments]
+    for (slot, _), *runs in zip(segments, *(torch.split(t, lengths) for t in tensors), strict=True):
+        if slot != BASE_SLOT:
+            yield slot, *runs
 
 
 def _add_product(into: Tensor, left: Tensor, right: Tensor, scale: float) -> None:

@@ -17,6 +17,7 @@ from adapters.lora.layers import StackedLora
 from adapters.lora.packed_attention import packed_attention, packed_inputs, supports_packing
 from adapters.lora.packing import pack, shared_beginning
 from adapters.training.data import Example
+from adapters.training.token_loss import linear_cross_entropy
 
 
 class SlotRows(NamedTuple):
@@ -49,13 +50,13 @@ class RowForward:
 
     def __call__(self, batch: Sequence[SlotRows]) -> TokenLosses:
         """Losses of all learned tokens; gradients reach the stack's slots."""
-        logits = self._packed_logits(batch) if self.packed else self._padded_logits(batch)
+        device = self.model.device
         learned = [len(row.targets) for entry in batch for row in entry.rows]
         slots = [entry.slot for entry in batch for _ in entry.rows]
-        targets = [token for entry in batch for row in entry.rows for token in row.targets]
-        device = logits.device
+        target_ids = [token for entry in batch for row in entry.rows for token in row.targets]
+        targets = torch.tensor(target_ids, device=device)
         return TokenLosses(
-            nll=cross_entropy(logits.float(), torch.tensor(targets, device=device), reduction="none"),
+            nll=self._packed(batch, targets) if self.packed else self._padded(batch, targets),
             slots=torch.from_numpy(np.repeat(slots, learned)).to(device),
         )
 
@@ -67,16 +68,17 @@ class RowForward:
         shared = shared_beginning(inputs)
         return sum(map(len, inputs)) - (len(inputs) - 1) * shared
 
-    def _packed_logits(self, batch: Sequence[SlotRows]) -> Tensor:
+    def _packed(self, batch: Sequence[SlotRows], targets: Tensor) -> Tensor:
         packed = pack([[row.inputs for row in entry.rows] for entry in batch], device=self.model.device)
         rows = [row for entry in batch for row in entry.rows]
         asking = [home[row.first_learned - 1 :] for home, row in zip(packed.homes, rows, strict=True)]
         places = torch.from_numpy(np.concatenate(asking)).to(self.model.device)
         with self.stack.route_segments([entry.slot for entry in batch], packed.group_lengths):
-            logits: Tensor = self.model(**packed_inputs(packed), logits_to_keep=places).logits
-        return logits.squeeze(0)
+            hidden = self.model.base_model(**packed_inputs(packed)).last_hidden_state.squeeze(0)
+        head = self.model.get_output_embeddings().weight
+        return linear_cross_entropy(hidden.index_select(0, places), head, targets)
 
-    def _padded_logits(self, batch: Sequence[SlotRows]) -> Tensor:
+    def _padded(self, batch: Sequence[SlotRows], targets: Tensor) -> Tensor:
         rows = [row for entry in batch for row in entry.rows]
         width = max(len(row.inputs) for row in rows)
         ids = np.zeros((len(rows), width), dtype=np.int64)
@@ -92,7 +94,7 @@ class RowForward:
                 attention_mask=torch.from_numpy(real).to(device),
                 use_cache=False,
             ).logits
-        return logits[torch.from_numpy(asking).to(device)]
+        return cross_entropy(logits[torch.from_numpy(asking).to(device)].float(), targets, reduction="none")
 
 
 @contextmanager

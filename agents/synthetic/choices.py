@@ -70,13 +70,7 @@ def affinity(reader: Person, said: Utterance) -> float:
 
 
 def draw_interaction(
-    rng: np.random.Generator,
-    reader: Person,
-    reader_id: int,
-    wall: Sequence[Seen],
-    *,
-    size: int | None = None,
-    allowed: tuple[Action, ...] | None = None,
+    rng: np.random.Generator, reader: Person, reader_id: int, wall: Sequence[Seen]
 ) -> Interaction:
     """Show `reader` some posts off the `wall` and let them choose.
 
@@ -85,17 +79,15 @@ def draw_interaction(
         reader: who decides.
         reader_id: the reader's number; own posts are not shown.
         wall: posts of everyone, with platform ids.
-        size: of the feed; drawn when None.
-        allowed: actions on offer; mostly all of them when None.
     """
-    size = int(rng.choice(MAX_FEED + 1, p=_FEED_SIZE_SHARES)) if size is None else size
+    size = int(rng.choice(MAX_FEED + 1, p=_FEED_SIZE_SHARES))
     shown: dict[int, Seen] = {}
     while len(shown) < size:
         seen = pick(rng, wall)
         if seen.entry.author_id != reader_id:
             shown[seen.entry.post_id] = _with_history(rng, seen)
     feed = tuple(shown.values())
-    allowed = _allowed(rng) if allowed is None else allowed
+    allowed = _allowed(rng)
     open_to = affordances(tuple(s.entry for s in feed), allowed)
     action, target = _choose(rng, reader, feed, open_to)
     entries = tuple(s.entry for s in feed)

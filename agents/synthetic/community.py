@@ -60,11 +60,11 @@ def make_community(
         if value < least:
             raise ValueError(f"{label}: got {value}; expected at least {least}")
     people = draw_people(rng, n_users)
-    said = [distinct_posts(rng, person, posts_per_user) for person in people]
+    said = [_distinct_posts(rng, person, posts_per_user) for person in people]
     users = [_user(rng, person, texts) for person, texts in zip(people, said, strict=True)]
     interactions: tuple[Interaction, ...] = ()
     if interactions_per_user:
-        wall = make_wall(rng, people, said)
+        wall = _wall(rng, people, said)
         interactions = tuple(
             draw_interaction(rng, person, i, wall)
             for _ in range(interactions_per_user)
@@ -74,7 +74,7 @@ def make_community(
     return Community(Corpus(name, ordered), interactions, _truth(people))
 
 
-def distinct_posts(rng: np.random.Generator, person: Person, count: int) -> list[Utterance]:
+def _distinct_posts(rng: np.random.Generator, person: Person, count: int) -> list[Utterance]:
     """`count` posts of one person, without exact repeats as long as the person has anything new to say."""
     posts: dict[str, Utterance] = {}
     for _ in range(20 * count):
@@ -92,7 +92,7 @@ def _user(rng: np.random.Generator, person: Person, said: list[Utterance]) -> Us
     return User(person.handle, person.side, person.profile, posts, person.activity)
 
 
-def make_wall(rng: np.random.Generator, people: list[Person], said: list[list[Utterance]]) -> list[Seen]:
+def _wall(rng: np.random.Generator, people: list[Person], said: list[list[Utterance]]) -> list[Seen]:
     """Every post as a feed entry; an author's fame sets how many likes their posts show."""
     wall: list[Seen] = []
     fame = rng.lognormal(0.2, 1.0, size=len(people))

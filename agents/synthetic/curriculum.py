@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,13 +17,9 @@ from agents.rendering import render_post
 from agents.reply import reply_parts
 from agents.synthetic.choices import Interaction
 from agents.synthetic.community import Community
-from agents.synthetic.drills import Drill
 
 PERSONAS = (DEFAULT_PERSONA, DEFAULT_PERSONA, DEFAULT_PERSONA, "You are {side}.", "{profile}", "")
 """Personas in the training prompts: mostly the default, so that side and profile can be left out later."""
-
-DRILL_PERSONAS = (DEFAULT_PERSONA, "You are {side}.")
-"""Personas in drills; all of them name the side."""
 
 TURN_SHARE = 0.12
 """Share of posts that are also learned as the words of a `create_post` reply to an empty feed."""
@@ -85,9 +81,9 @@ def tokenizer_texts(rng: np.random.Generator, community: Community, share: float
 
 
 def training_rows(
-    rng: np.random.Generator, community: Community, drills: Iterable[Drill], encoder: TextEncoder
+    rng: np.random.Generator, community: Community, encoder: TextEncoder
 ) -> Iterator[LearnedRow]:
-    """Every post bare, some as turns, every interaction and every drill."""
+    """Every post bare, some as turns, and every interaction, in no particular order."""
     by_id = {u.user_id: u for u in community.corpus}
     for user in community.corpus:
         for post in user.posts:
@@ -98,18 +94,13 @@ def training_rows(
         user = by_id[interaction.reader]
         shown = _renamed(rng, interaction) if rng.random() < NUMBERED_SHARE else interaction
         yield decision_row(shown, user, _persona(rng), encoder)
-    for interaction, user in drills:
-        shown = _renamed(rng, interaction) if rng.random() < NUMBERED_SHARE else interaction
-        yield _drill_row(shown, user, DRILL_PERSONAS[int(rng.integers(len(DRILL_PERSONAS)))], encoder)
 
 
-def held_out_rows(
-    community: Community, drills: Iterable[Drill], encoder: TextEncoder
-) -> Mapping[str, list[LearnedRow]]:
+def held_out_rows(community: Community, encoder: TextEncoder) -> Mapping[str, list[LearnedRow]]:
     """Rows of people whom training does not know, by what they measure.
 
     `posts`: bare posts; `turns`: posts as words of a reply; `choices`: action and target of decisions;
-    `answers`: the words of comments and quotes, with the feed in view; `drills`: what drills teach.
+    `answers`: the words of comments and quotes, with the feed in view.
     """
     by_id = {u.user_id: u for u in community.corpus}
     decisions = [decision_row(i, by_id[i.reader], DEFAULT_PERSONA, encoder) for i in community.interactions]
@@ -124,7 +115,6 @@ def held_out_rows(
         "turns": [_post_row(text, user, DEFAULT_PERSONA, "words", encoder) for text, user in posts],
         "choices": [LearnedRow(r.tokens, r.spans[:1]) for r in decisions],
         "answers": [LearnedRow(r.tokens, r.spans[1:]) for r in answers],
-        "drills": [_drill_row(interaction, user, DEFAULT_PERSONA, encoder) for interaction, user in drills],
     }
 
 
@@ -143,12 +133,6 @@ def decision_row(interaction: Interaction, user: User, persona: str, encoder: Te
         return LearnedRow(tokens, (LearnedSpan(start, len(tokens), CHOICE_WEIGHT),))
     spans = (LearnedSpan(start, middle, CHOICE_WEIGHT), LearnedSpan(middle, len(tokens), 1.0))
     return LearnedRow(tokens, spans)
-
-
-def _drill_row(interaction: Interaction, user: User, persona: str, encoder: TextEncoder) -> LearnedRow:
-    """As any decision; but that a drill is a post, and not nothing, is not learned."""
-    row = decision_row(interaction, user, persona, encoder)
-    return LearnedRow(row.tokens, row.spans[1:] if interaction.feed == () else row.spans)
 
 
 def _renamed(rng: np.random.Generator, interaction: Interaction) -> Interaction:

@@ -42,12 +42,13 @@ def train(
     """
     from adapters.store import AdapterStore
     from sim.cli.console import progress_bars
-    from sim.preparation import obtain_adapters, prepare
+    from sim.preparation import obtain_adapters, prepare_training
     from sim.progress import Silent
 
     scenario = _scenario(corpus, base, users, overrides)
     with nullcontext(Silent()) if quiet else progress_bars() as watcher:
-        refs = obtain_adapters(scenario, prepare(scenario), AdapterStore(store), watcher, store / "training")
+        ready = prepare_training(scenario)
+        refs = obtain_adapters(scenario, ready, AdapterStore(store), watcher, store / "training")
     for user_id, revision in refs.own.items():
         typer.echo(f"{user_id}\t{revision}")
 
@@ -79,14 +80,14 @@ def evaluate(
     from sim.cli.tables import individuality_table
     from sim.individuality import score_held_out
     from sim.numbers import to_json
-    from sim.preparation import everyone, obtain_adapters, prepare
+    from sim.preparation import everyone, obtain_adapters, prepare_training
     from sim.progress import Silent
     from sim.rng import generator
 
     scenario = _scenario(corpus, base, users, [*(overrides or ()), f"population.held_out_posts={held_out}"])
     shelf = AdapterStore(store)
     with nullcontext(Silent()) if quiet else progress_bars() as watcher:
-        ready = prepare(scenario)
+        ready = prepare_training(scenario)
         refs = obtain_adapters(scenario, ready, shelf, watcher, store / "training")
         engine = LocalEngine(
             ready.base, shelf, max_slots=scenario.engine.max_slots, token_budget=scenario.engine.token_budget

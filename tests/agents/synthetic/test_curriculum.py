@@ -81,7 +81,7 @@ def test_held_out_turns_are_what_adapters_are_trained_on(community: Community, e
     assert turns[0].spans[0][:2] == (expected.learn_from, len(expected.tokens))
 
 
-def test_held_out_rows_measure_four_things(community: Community, encoder: ChatEncoder) -> None:
+def test_held_out_rows_measure_one_thing_each(community: Community, encoder: ChatEncoder) -> None:
     rows = held_out_rows(community, encoder)
     assert set(rows) == {"posts", "turns", "choices", "answers"}
     assert len(rows["choices"]) == len(community.interactions)
