@@ -58,7 +58,7 @@ def run_experiment(
     """
     run = RunDir(Path(out))
     _check_directory(run, scenario, resume)
-    if run.manifest_file.exists() and run.state == "done":
+    if run.manifest_file.exists() and run.state == "done" and all(cell.done for cell in run.cells()):
         return run
     watcher = watcher or Silent()
     with run.locked():

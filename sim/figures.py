@@ -25,7 +25,7 @@ SERIES_METRICS = (
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe & Ito 2008
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _MARKERS = ("circle", "square", "diamond", "cross", "triangle-up")
-_FONT = {"family": "system-ui, sans-serif", "size": 12}
+_STYLE = {"template": "plotly_white", "font": {"family": "system-ui, sans-serif", "size": 12}}
 
 
 class Captioned(NamedTuple):
@@ -57,7 +57,7 @@ def series_figure(run: RunDir) -> Captioned:
                 )
     figure.update_xaxes(title_text="step", row=rows)
     figure.update_layout(
-        height=260 * rows, font=_FONT, margin={"t": 60, "b": 40}, legend={"orientation": "h", "y": 1.07}
+        height=260 * rows, **_STYLE, margin={"t": 90, "b": 40}, legend={"orientation": "h", "y": 1.1}
     )
     return Captioned(figure, f"Measures over steps, N = {size}: mean over seeds; the band spans all seeds.")
 
@@ -86,7 +86,7 @@ def ratio_figure(run: RunDir, compared: pd.DataFrame) -> Captioned:
         )
     figure.add_vline(x=1, line_dash="dot", line_color="#666")
     figure.update_xaxes(type="log", title_text=f"{compare.treatment} / {compare.control}", range=[-1, 1])
-    figure.update_layout(height=160 + 24 * len(rows), font=_FONT, margin={"t": 30, "l": 260, "b": 40})
+    figure.update_layout(height=160 + 24 * len(rows), **_STYLE, margin={"t": 30, "l": 260, "b": 40})
     caption = (
         f"{compare.treatment} as a multiple of {compare.control}, with 95% intervals over seeds "
         "(cut at a tenth and tenfold); 1 is no change."
@@ -121,7 +121,7 @@ def stance_figure(run: RunDir) -> Captioned:
             meanline_visible=True,
         )
     figure.update_yaxes(range=[-1.05, 1.05], title_text="stance")
-    figure.update_layout(height=420, font=_FONT, violingap=0, violinmode="overlay", margin={"t": 30, "b": 40})
+    figure.update_layout(height=420, **_STYLE, violingap=0, violinmode="overlay", margin={"t": 30, "b": 40})
     return Captioned(figure, f"Stance of users after step {last} by side, N = {size}, all seeds together.")
 
 

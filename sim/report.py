@@ -72,9 +72,19 @@ def _contrasts(compared: pd.DataFrame) -> list[dict[str, Any]]:
                 "control": control,
                 "n": n,
                 "rows": [_comparison_row(row) for row in rows.to_dict("records")],
+                "notes": _notes(rows),
             }
         )
     return tables
+
+
+def _notes(rows: pd.DataFrame) -> dict[str, list[str]]:
+    """Each remark once, with the measures it is about."""
+    notes: dict[str, list[str]] = {}
+    for row in rows.to_dict("records"):
+        if row["note"]:
+            notes.setdefault(row["note"], []).append(CATALOGUE[row["metric"]].label)
+    return {note: ["all measures"] if len(labels) == len(rows) else labels for note, labels in notes.items()}
 
 
 def _comparison_row(row: dict[Any, Any]) -> Row:
@@ -89,8 +99,7 @@ def _comparison_row(row: dict[Any, Any]) -> Row:
         "ratio_interval": interval(row["ratio_low"], row["ratio_high"]),
         "p": number(row["p_value"]),
         "seeds": str(row["n_seeds"]),
-        "note": row["note"],
-        "clear": "clear" if row["low"] > 0 or row["high"] < 0 else "",
+        "clear": "yes" if row["low"] > 0 or row["high"] < 0 else "",
     }
 
 

@@ -10,6 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
+
+_BLOCK = 64
 
 
 def uniforms(seed: int, count: int) -> NDArray[np.float64]:
@@ -37,8 +40,10 @@ def draw(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) ->
     Returns:
         Token ids [rows].
     """
-    tokens = logits.argmax(dim=-1)
     warm = temperature.nonzero().flatten()
+    tokens = torch.empty(len(logits), dtype=torch.long, device=logits.device)
+    if len(warm) < len(logits):
+        tokens = _most_likely(logits)
     if not len(warm):
         return tokens
     probabilities = torch.softmax(logits[warm] / temperature[warm, None], dim=-1)
@@ -65,13 +70,34 @@ def nucleus(probabilities: Tensor, top_p: Tensor) -> Tensor:
     return torch.zeros_like(probabilities).scatter(-1, order, kept)
 
 
-def _invert(probabilities: Tensor, uniform: Tensor) -> Tensor:
-    """The first token whose cumulative probability exceeds the uniform number's share of the total."""
-    cumulative = probabilities.cumsum(dim=-1, dtype=widest(probabilities.device))
-    total = cumulative[:, -1:]
-    below_total = torch.nextafter(total, torch.zeros_like(total))
-    target = torch.minimum(uniform.to(total.dtype)[:, None] * total, below_total)
-    return torch.searchsorted(cumulative, target, right=True).flatten()
+def _most_likely(logits: Tensor) -> Tensor:
+    if logits.device.type == "cpu":  # NumPy's argmax is vectorised, twenty times as fast as torch's
+        return torch.from_numpy(logits.numpy().argmax(axis=-1))
+    return logits.argmax(dim=-1)
+
+
+def _invert(weights: Tensor, uniform: Tensor) -> Tensor:
+    """The first token up to which the weights sum to more than the uniform number's share of their total.
+
+    In two steps, first to a block of tokens and then within it: exact sums over the whole vocabulary would cost
+    more than a step of a small model.
+    """
+    weights = pad(weights, (0, -weights.shape[1] % _BLOCK)).unflatten(1, (-1, _BLOCK))
+    wide = widest(weights.device)
+    sums = weights.sum(dim=-1, dtype=wide).cumsum(dim=-1)
+    target = uniform.to(wide) * sums[:, -1]
+    block = _first_above(sums, target)
+    rows = torch.arange(len(weights), device=weights.device)
+    before = torch.where(block > 0, sums[rows, block - 1], 0)
+    within = weights[rows, block].cumsum(dim=-1, dtype=wide)
+    return block * _BLOCK + _first_above(within, target - before)
+
+
+def _first_above(sums: Tensor, target: Tensor) -> Tensor:
+    """For each row of rising sums the first place above the target, which rounding may not push out."""
+    below_last = torch.nextafter(sums[:, -1], torch.zeros_like(target))
+    target = torch.minimum(target, below_last).clamp_min(0)
+    return torch.searchsorted(sums, target[:, None], right=True).flatten()
 
 
 def widest(device: torch.device) -> torch.dtype:

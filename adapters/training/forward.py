@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from adapters.lora.layers import StackedLora
 from adapters.lora.packed_attention import packed_attention, packed_inputs, supports_packing
-from adapters.lora.packing import pack, shared_beginning
+from adapters.lora.packing import Packed, pack, shared_beginning
 from adapters.training.data import Example
 from adapters.training.token_loss import linear_cross_entropy
 
@@ -53,30 +53,23 @@ class RowForward:
         device = self.model.device
         learned = [len(row.targets) for entry in batch for row in entry.rows]
         slots = [entry.slot for entry in batch for _ in entry.rows]
-        target_ids = [token for entry in batch for row in entry.rows for token in row.targets]
-        targets = torch.tensor(target_ids, device=device)
+        targets = learned_targets(batch).to(device)
         return TokenLosses(
             nll=self._packed(batch, targets) if self.packed else self._padded(batch, targets),
             slots=torch.from_numpy(np.repeat(slots, learned)).to(device),
         )
 
-    def cost(self, rows: Sequence[Example]) -> int:
-        """Token positions that rows of one user take up in a pass, about."""
-        inputs = [row.inputs for row in rows]
-        if not self.packed:
-            return len(inputs) * max(map(len, inputs))
-        shared = shared_beginning(inputs)
-        return sum(map(len, inputs)) - (len(inputs) - 1) * shared
+    @property
+    def cost(self) -> Callable[[Sequence[Example]], int]:
+        """How many token positions rows of one user take up in a pass, about."""
+        return packed_cost if self.packed else padded_cost
 
     def _packed(self, batch: Sequence[SlotRows], targets: Tensor) -> Tensor:
         packed = pack([[row.inputs for row in entry.rows] for entry in batch], device=self.model.device)
-        rows = [row for entry in batch for row in entry.rows]
-        asking = [home[row.first_learned - 1 :] for home, row in zip(packed.homes, rows, strict=True)]
-        places = torch.from_numpy(np.concatenate(asking)).to(self.model.device)
         with self.stack.route_segments([entry.slot for entry in batch], packed.group_lengths):
             hidden = self.model.base_model(**packed_inputs(packed)).last_hidden_state.squeeze(0)
-        head = self.model.get_output_embeddings().weight
-        return linear_cross_entropy(hidden.index_select(0, places), head, targets)
+        asking = hidden.index_select(0, asking_places(batch, packed).to(hidden.device))
+        return linear_cross_entropy(asking, self.model.get_output_embeddings().weight, targets)
 
     def _padded(self, batch: Sequence[SlotRows], targets: Tensor) -> Tensor:
         rows = [row for entry in batch for row in entry.rows]
@@ -107,28 +100,55 @@ def row_forward(model: PreTrainedModel, stack: StackedLora, longest_row: int) ->
         yield RowForward(model, stack, packed=False)
 
 
-def passes(batch: Sequence[SlotRows], forward: RowForward, budget: int) -> list[list[SlotRows]]:
+def learned_targets(batch: Sequence[SlotRows]) -> Tensor:
+    """Ids of all learned tokens, row after row, [learned]."""
+    return torch.tensor([token for entry in batch for row in entry.rows for token in row.targets])
+
+
+def asking_places(batch: Sequence[SlotRows], packed: Packed) -> Tensor:
+    """Packed places of the tokens before the learned ones, in the order of `learned_targets`, [learned]."""
+    rows = [row for entry in batch for row in entry.rows]
+    asking = [home[row.first_learned - 1 :] for home, row in zip(packed.homes, rows, strict=True)]
+    return torch.from_numpy(np.concatenate(asking))
+
+
+def packed_cost(rows: Sequence[Example]) -> int:
+    """Tokens of rows whose shared beginning is stored once."""
+    inputs = [row.inputs for row in rows]
+    return sum(map(len, inputs)) - (len(inputs) - 1) * shared_beginning(inputs)
+
+
+def padded_cost(rows: Sequence[Example]) -> int:
+    """Positions of rows padded to the longest of them."""
+    return len(rows) * max(len(row.inputs) for row in rows)
+
+
+def passes(
+    batch: Sequence[SlotRows], cost: Callable[[Sequence[Example]], int], budget: int
+) -> list[list[SlotRows]]:
     """Cut one optimizer step into forward passes of at most `budget` token positions.
 
     Rows of a user stay together as far as they fit, for they share their beginning; a row is never cut.
     """
-    pieces = [SlotRows(entry.slot, rows) for entry in batch for rows in _fitting(entry.rows, forward, budget)]
+    pieces = [SlotRows(entry.slot, rows) for entry in batch for rows in _fitting(entry.rows, cost, budget)]
     result: list[list[SlotRows]] = []
     filled = 0
     for piece in pieces:
-        cost = forward.cost(piece.rows)
-        if result and filled + cost <= budget:
+        size = cost(piece.rows)
+        if result and filled + size <= budget:
             result[-1].append(piece)
-            filled += cost
+            filled += size
         else:
             result.append([piece])
-            filled = cost
+            filled = size
     return result
 
 
-def _fitting(rows: tuple[Example, ...], forward: RowForward, budget: int) -> list[tuple[Example, ...]]:
+def _fitting(
+    rows: tuple[Example, ...], cost: Callable[[Sequence[Example]], int], budget: int
+) -> list[tuple[Example, ...]]:
     """Halves of halves of the rows until each fits, or is one row."""
-    if len(rows) == 1 or forward.cost(rows) <= budget:
+    if len(rows) == 1 or cost(rows) <= budget:
         return [rows]
     middle = len(rows) // 2
-    return [*_fitting(rows[:middle], forward, budget), *_fitting(rows[middle:], forward, budget)]
+    return [*_fitting(rows[:middle], cost, budget), *_fitting(rows[middle:], cost, budget)]

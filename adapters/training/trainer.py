@@ -26,6 +26,7 @@ from adapters.training.checkpoint import Checkpoints, WaveState
 from adapters.training.config import TrainConfig
 from adapters.training.data import Example, UserPlan, data_fingerprint, plan_users
 from adapters.training.forward import RowForward, SlotRows, passes, row_forward
+from adapters.training.heap import keep_freed_memory
 from adapters.training.optimizer import StackedAdamW
 from adapters.training.schedule import learning_rate
 
@@ -92,6 +93,7 @@ def train_adapters(
             is not finite, naming the user.
         BaseMismatchError: the base has no linears of the spec's names.
     """
+    keep_freed_memory()
     plans = plan_users(data, config, vocabulary=base.model.config.vocab_size)
     checkpoints = Checkpoints(checkpoint_dir, _identity(base, data, config)) if checkpoint_dir else None
     waves = [plans[i : i + config.slots] for i in range(0, len(plans), config.slots)]
@@ -213,7 +215,7 @@ class _Wave:
             shares[entry.slot] = 1 / sum(len(row.targets) for row in entry.rows)
         shares = shares.to(self._forward.model.device)
         losses = torch.zeros_like(shares)
-        for part in passes(batch, self._forward, self._config.tokens_per_pass):
+        for part in passes(batch, self._forward.cost, self._config.tokens_per_pass):
             nll, slots = self._forward(part)
             weighted = nll * shares[slots]
             weighted.sum().backward()  # type: ignore[no-untyped-call] # torch leaves it untyped

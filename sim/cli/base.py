@@ -52,7 +52,7 @@ def train(
         str, typer.Argument(help="Which shipped base; only tiny-moe can be trained.")
     ] = "tiny-moe",
     out: Annotated[Path, typer.Option(help="Folder for the trained base.")] = Path("runs/tiny-moe"),
-    seed: Annotated[int, typer.Option(help="Of the community, the weights and the data order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the community, the weights and the data order.")] = 7,
 ) -> None:
     """Train the tiny base on the synthetic community, as the shipped one was (under an hour on two cores).
 
