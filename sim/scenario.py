@@ -109,8 +109,8 @@ class HomophilousGraph(_Block):
 
     kind: Literal["homophilous"] = "homophilous"
     """`homophilous`."""
-    mean_degree: float = Field(default=8.0, gt=0)
-    """Expected number of people an agent follows."""
+    mean_degree: float | None = Field(default=None, gt=0)
+    """Expected number of people an agent follows; null takes 8, or a quarter of N where that is less."""
     homophily: float = Field(default=0.8, ge=0, le=1)
     """Expected share of those on the agent's own side."""
 
@@ -120,8 +120,8 @@ class PreferentialGraph(_Block):
 
     kind: Literal["preferential"]
     """`preferential`."""
-    mean_degree: float = Field(default=8.0, gt=0)
-    """Number of people a newcomer follows."""
+    mean_degree: float | None = Field(default=None, gt=0)
+    """Number of people a newcomer follows; null takes 8, or a quarter of N where that is less."""
     homophily: float = Field(default=0.5, ge=0, le=1)
     """Weight of one's own side against the other; 0.5 ignores sides."""
 

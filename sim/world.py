@@ -20,6 +20,10 @@ from sim.rng import generator
 from sim.scenario import EdgeListGraph, GraphBlock, HomophilousGraph, PreferentialGraph, Scenario
 
 
+USUAL_DEGREE = 8.0
+"""People an agent follows where the scenario names no number and the population is large enough."""
+
+
 class SeedPost(NamedTuple):
     """A post at step 0."""
 
@@ -67,9 +71,11 @@ def build_world(scenario: Scenario, people: People, size: int, seed: int) -> Wor
 def _follows(block: GraphBlock, population: Population, rng: np.random.Generator) -> EdgeList:
     sides = [agent.side for agent in population]
     match block:
-        case HomophilousGraph(mean_degree=degree, homophily=homophily):
+        case HomophilousGraph(mean_degree=asked, homophily=homophily):
+            degree = asked or min(USUAL_DEGREE, len(sides) / 4)
             return EdgeList(homophilous_blocks(sides, rng, mean_degree=degree, homophily=homophily), {})
-        case PreferentialGraph(mean_degree=degree, homophily=homophily):
+        case PreferentialGraph(mean_degree=asked, homophily=homophily):
+            degree = asked or min(USUAL_DEGREE, len(sides) / 4)
             return EdgeList(preferential_attachment(sides, rng, mean_degree=degree, homophily=homophily), {})
         case EdgeListGraph(path=path):
             return read_edge_list(path, population.agent_of)

@@ -17,7 +17,7 @@ from adapters.engines.forward import Forward
 from adapters.engines.grammar import Constraint, GrammarCompiler
 from adapters.engines.kv_pool import KvPool
 from adapters.engines.protocol import ErrorKind, FinishReason, RequestError, Sampling
-from adapters.engines.sampling import draw, uniforms, widest
+from adapters.engines.sampling import draw, one_token_nuclei, uniforms, widest
 from adapters.lora.layers import StackedLora
 from adapters.lora.packing import pack
 from adapters.lora.routing import BASE_SLOT
@@ -145,38 +145,42 @@ class DecodingLoop:
 
         A token drawn without looking at the grammar, kept if the grammar allows it and otherwise drawn again
         among the allowed ones, is distributed as one drawn among the allowed ones: p + (1 − Z) · p/Z = p/Z with
-        Z the allowed mass. So most steps need no mask. A nucleus is cut from the allowed tokens, hence a
-        row with both is masked from the start.
+        Z the allowed mass. So most steps need no mask. A nucleus, however, is cut from the allowed tokens:
+        a row with both is masked from the start, unless its nucleus is one token anyway.
         """
-        nuclei = [job.constraint is not None and job.sampling.top_p < 1 for job in jobs]
         chosen = self._draw(logits, jobs, number=0)
+        masked = self._masked_first(logits, jobs)
         again = [
             i
             for i, (job, token) in enumerate(zip(jobs, chosen.tolist(), strict=True))
-            if job.constraint is not None and (nuclei[i] or not job.constraint.take(token))
+            if job.constraint is not None and (masked[i] or not job.constraint.take(token))
         ]
         if not again:
             return chosen
         constraints = [c for i in again if (c := jobs[i].constraint) is not None]
         allowed = self._grammars().allowed(constraints).to(logits.device)
         at = torch.tensor(again, device=logits.device)
-        redrawn = self._draw(
-            logits[at].masked_fill_(~allowed, -torch.inf), [jobs[i] for i in again], number=1
-        )
+        permitted = logits[at].masked_fill_(~allowed, -torch.inf)
+        redrawn = self._draw(permitted, [jobs[i] for i in again], number=1)
         for i, constraint, token in zip(again, constraints, redrawn.tolist(), strict=True):
             if not constraint.take(token):
                 jobs[i].fail("bad_grammar", f"the grammar cannot be followed further: {constraint.failure}")
         return chosen.index_copy_(0, at, redrawn)
 
+    def _masked_first(self, logits: Tensor, jobs: Sequence[Job]) -> Sequence[bool]:
+        both = [job.constraint is not None and job.sampling.top_p < 1 for job in jobs]
+        if not any(both):
+            return both
+        certain = one_token_nuclei(logits, *_rules(jobs, logits.device)).tolist()
+        return [cut and not one for cut, one in zip(both, certain, strict=True)]
+
     def _draw(self, logits: Tensor, jobs: Sequence[Job], number: int) -> Tensor:
-        temperature = torch.tensor([job.sampling.temperature for job in jobs], device=logits.device)
-        top_p = torch.tensor([job.sampling.top_p for job in jobs], device=logits.device)
         uniform = torch.tensor(
             [job.numbers[len(job.tokens), number] for job in jobs],
             dtype=widest(logits.device),
             device=logits.device,
         )
-        return draw(logits, temperature, top_p, uniform)
+        return draw(logits, *_rules(jobs, logits.device), uniform)
 
     def _leave(self, running: list[Job], pool: KvPool) -> None:
         """Drop finished jobs; the last row moves into the gap, so that the running ones stay the first rows."""
@@ -190,3 +194,9 @@ class DecodingLoop:
             if row < len(running):
                 pool.move(len(running), row, len(last.prompt) + len(last.tokens) - 1)
                 running[row] = last
+
+
+def _rules(jobs: Sequence[Job], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Temperature and top_p of each job: [jobs], [jobs]."""
+    rules = torch.tensor([(job.sampling.temperature, job.sampling.top_p) for job in jobs], device=device)
+    return rules[:, 0], rules[:, 1]

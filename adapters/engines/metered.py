@@ -62,10 +62,11 @@ class Budget:
 class MeteredEngine:
     """Counts tokens and seconds of `inner`, in all and by adapter.
 
-    Before a batch runs, the least that sound requests cost is added to what was spent: one request each, the ids of a prompt (a
-    chat message counts as one token, for only the inner engine can encode it), the ids of a given
-    completion, one drawn token per reply. Where that exceeds a bound, the batch is refused as a whole and nothing of
-    it is run. So the bound on requests is exact, while the others may be passed by the last batch that was let in.
+    Before a batch runs, the least that sound requests cost is added to what was spent: one request each, the ids
+    of a prompt (a chat message counts as one token, for only the inner engine can encode it), the ids of a
+    given completion, one drawn token per reply. Where that exceeds a bound, the batch is refused as a
+    whole and nothing of it is run. So the bound on requests is exact, while the others may be passed by
+    the last batch that was let in.
 
     Args:
         inner: the engine that does the work; closed with this one.

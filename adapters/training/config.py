@@ -46,7 +46,7 @@ class TrainConfig:
     seed: int = 0
     max_tokens: int = 512
     slots: int = 16
-    tokens_per_pass: int = 2048
+    tokens_per_pass: int = 4096
     checkpoint_every: int = 50
 
     def __post_init__(self) -> None:

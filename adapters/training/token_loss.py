@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_BLOCK_NUMBERS = 1 << 19
-"""Logits in one block: 2 MB in float32, about a core's second-level cache."""
+_BLOCK_NUMBERS = 1 << 20
+"""Logits in one block: 4 MB in float32, about what a core keeps close."""
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
@@ -43,14 +43,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
         for start in range(0, hidden.shape[0], block):
             rows = slice(start, start + block)
             target = targets[rows, None]
-            logits = (hidden[rows] @ weight.t()).float()
-            chosen = logits.gather(1, target)
-            top = logits.amax(1, keepdim=True)
-            exponentials = logits.sub_(top).exp_()
-            total = exponentials.sum(1, keepdim=True)
-            losses.append((total.log() + top - chosen).squeeze(1))
+            log_p = torch.log_softmax(hidden[rows] @ weight.t(), 1, dtype=torch.float32)
+            losses.append(-log_p.gather(1, target).squeeze(1))
             if wanted:
-                difference = exponentials.div_(total)
+                difference = log_p.exp_()
                 difference.scatter_add_(1, target, difference.new_full((1, 1), -1.0).expand_as(target))
                 torch.mm(difference.to(weight.dtype), weight, out=unit_gradient[rows])
         if wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,9 +114,15 @@ def _check_bindings(run: RunDir, store: AdapterStore) -> None:
 
 
 def _check_pairing(run: RunDir) -> None:
-    """Within a size and seed, the same agents are asked at the same steps with the same decoding seeds."""
+    """Within a size and seed, the same agents are asked at the same steps with the same decoding seeds.
+
+    An adapter without effect says what the bare base says.
+    """
     shared: dict[tuple[int, int], pd.DataFrame] = {}
+    replies = {cell.key: cell.ledger.read()["reply"].tolist() for cell in run.cells()}
     for cell in run.cells():
+        if cell.key.condition == "zero":
+            assert replies[cell.key] == replies[replace(cell.key, condition="shared_base")]
         ledger = cell.ledger.read()
         assert ledger["ok"].mean() > 0.9, ledger.loc[~ledger["ok"], ["outcome", "error"]].head().to_string()
         asked = ledger[["step", "agent_id", "seed"]]

@@ -26,7 +26,7 @@ def _run(
         (("metrics", "nowhere"), "nowhere: no run here"),
         (("report", "nowhere"), "nowhere: no run here"),
         (("adapters", "train", "--corpus", "nowhere.csv"), "nowhere.csv"),
-        (("adapters", "train", "--users", "1"), "population.size"),
+        (("adapters", "train", "--users", "1"), "population: size: got [1]"),
         (("base", "show", "nowhere"), "nowhere: no such base"),
         (("base", "train", "smollm2"), "only tiny-moe"),
     ],

@@ -16,6 +16,7 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 from adapters.bases.loader import Base, load_base
 from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest, GenerateResult, Message, Sampling, ScoreRequest
+from adapters.engines.sampling import nucleus
 from adapters.errors import BaseModelError
 from adapters.lora.adapter import Adapter, LoraPair
 from adapters.lora.layers import StackedLinear
@@ -169,20 +170,26 @@ def test_messages_are_encoded_by_the_base(base: Base, engine: LocalEngine) -> No
     assert by_messages.prompt_tokens == len(ids)
 
 
-def test_a_sampled_row_under_a_grammar_follows_the_renormalised_distribution(
-    base: Base, shelf: Shelf
+@pytest.mark.parametrize(("temperature", "top_p"), [(1.0, 1.0), (1.0, 0.7), (0.15, 0.7), (0.02, 0.9)])
+def test_a_row_under_a_grammar_draws_from_the_allowed_tokens_as_if_masked_first(
+    base: Base, shelf: Shelf, temperature: float, top_p: float
 ) -> None:
     """Drawing first and masking only where needed must not bend the probabilities."""
     engine, prompt, n = LocalEngine(base, shelf), prompts(1, seed=9)[0], 600
     allowed = [base.encoder.text_ids(chr(c))[0] for c in range(ord("!"), ord("~") + 1)]
     scores = engine.score([ScoreRequest(str(i), prompt, (i,)) for i in allowed])
-    expected = torch.tensor([score.logprobs[0] for score in scores]).softmax(-1)
+    logits = torch.tensor([[score.logprobs[0] for score in scores]])
+    expected = nucleus((logits / temperature).softmax(-1), torch.tensor([top_p]))[0]
     drawn = engine.generate(
-        [GenerateRequest(str(i), prompt, sampling=Sampling(1, seed=i), grammar="[!-~]") for i in range(n)]
+        [
+            GenerateRequest(str(i), prompt, None, Sampling(1, temperature, top_p, seed=i), "[!-~]")
+            for i in range(n)
+        ]
     )
     shares = torch.tensor([sum(r.token_ids == (i,) for r in drawn) / n for i in allowed])
+    assert not shares[expected == 0].any()
     # Distribution functions, compared at 1.63/√n: the 1% bound of Kolmogorov and Smirnov.
-    assert (shares.cumsum(0) - expected.cumsum(0)).abs().max() < 1.63 / n**0.5
+    assert (shares.cumsum(0) - (expected / expected.sum()).cumsum(0)).abs().max() < 1.63 / n**0.5
 
 
 def test_adapters_stay_in_their_slots_and_the_least_recently_used_leaves(
