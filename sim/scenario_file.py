@@ -17,6 +17,8 @@ from sim.scenario import EdgeListGraph, FileCorpus, Scenario
 
 KeyPath = tuple[str | int, ...]
 
+_PATHS = ("base", "corpus.path", "follow_graph.path")
+
 
 class _Lines(dict[KeyPath, int]):
     """Line number of every key in a YAML file, 1-based."""
@@ -33,7 +35,8 @@ def load_scenario(path: Path | str, overrides: Sequence[str] = ()) -> Scenario:
 
     Args:
         path: a YAML file; relative paths inside it start at its folder.
-        overrides: `key.sub=value` settings that win over the file; the value is read as YAML.
+        overrides: `key.sub=value` settings that win over the file; the value is read as YAML. Relative paths
+            in them start at the current folder, as on any command line.
 
     Raises:
         ScenarioError: one line for each problem.
@@ -128,7 +131,15 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
         here = here.setdefault(parent, {})
         if not isinstance(here, dict):
             raise ScenarioError(f"--set {override}: {parent} is no block with keys of its own")
-    here[last] = value
+    here[last] = _on_command_line(key, value)
+
+
+def _on_command_line(key: str, value: object) -> object:
+    """A path absolute, anything else as it is; a base is a path only where there is such a folder."""
+    if not isinstance(value, str) or key not in _PATHS:
+        return value
+    path = _from(Path.cwd(), Path(value))
+    return value if key == "base" and not path.is_dir() else str(path)
 
 
 def _problem(name: str, lines: _Lines, details: ErrorDetails) -> str:

@@ -174,17 +174,23 @@ def test_page_runs(name: str) -> None:
     assert Session(DOCS / f"{name}.md").run() > 2
 
 
-def test_readme_runs(beside_the_scenarios: Path) -> None:
-    """Its commands work as they stand, but for sizes; `make` is what runs the tests."""
+SHORT = {
+    "plures validate": SMALL,
+    "plures run": SMALL,
+    "plures adapters train": f"--users 4 {SMALL}",
+    "plures adapters evaluate": f"--users 4 --held-out 5 {SMALL}",
+}
+"""What shortens the commands of pages that show them at full size."""
+
+
+@pytest.mark.parametrize("name", ["README.md", "scenarios/quickstart.md", "scenarios/timelines.md"])
+def test_commands_run_but_for_their_size(name: str, beside_the_scenarios: Path) -> None:
+    """`make` is what runs the tests; `posts` stands for the reader's own file."""
     assert run_command("plures corpus make town --users 8 --posts 20").code == 0
     posts = (beside_the_scenarios / "town" / "timelines.jsonl").read_bytes()
+    (beside_the_scenarios / "posts.jsonl").write_bytes(posts)
     (beside_the_scenarios / "posts.jsonl.gz").write_bytes(gzip.compress(posts))
-    shrink = {
-        "plures run": f"{SMALL} --set follow_graph.mean_degree=1",
-        "plures adapters train": f"--users 4 {SMALL}",
-        "plures adapters evaluate": f"--users 4 --held-out 5 {SMALL}",
-    }
-    assert Session(REPOSITORY / "README.md", shrink=shrink, left_out=("make",)).run() > 2
+    assert Session(REPOSITORY / name, shrink=SHORT, left_out=("make",)).run() > 2
 
 
 def test_blocks_know_their_output_and_their_files(tmp_path: Path) -> None:

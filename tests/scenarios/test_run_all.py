@@ -26,7 +26,6 @@ SHRINK = (
     "population.size=6",
     f"population.train_posts={TRAIN}",
     f"population.held_out_posts={HELD_OUT}",
-    "follow_graph.mean_degree=2",
     "adapters.epochs=1",
     "simulation.steps=2",
     "simulation.seed_posts=4",

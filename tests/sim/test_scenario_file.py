@@ -118,3 +118,19 @@ def test_yaml_round_trip(size: list[int], seeds: list[int], rank: int, temperatu
 )
 def test_shipped_scenarios_are_valid(path: Path) -> None:
     assert load_scenario(path).name == path.stem
+
+
+def test_paths_start_at_the_scenario_in_a_file_and_at_the_current_folder_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (here / "my-base").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    text = "name: a\ncorpus: {kind: file, path: posts.csv}\n"
+    in_file = _load(tmp_path, text)
+    told = _load(tmp_path, text, "corpus.path=posts.csv", "base=my-base")
+    assert isinstance(in_file.corpus, FileCorpus)
+    assert isinstance(told.corpus, FileCorpus)
+    assert in_file.corpus.path == tmp_path / "posts.csv"
+    assert told.corpus.path == here / "posts.csv"
+    assert (in_file.base, told.base) == ("tiny-moe", str(here / "my-base"))
