@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from adapters.engines.metered import MeteredEngine
 from adapters.engines.protocol import Engine
 from adapters.store import AdapterStore
 from agents.bindings import AdapterRefs, bind
@@ -99,7 +100,7 @@ def _run(
     with clock.measuring("adapters"):
         refs = obtain_adapters(scenario, ready, store, watcher, run.path / "training")
     enter("running", adapters={"own": dict(refs.own), "pooled": refs.pooled, "zero": refs.zero})
-    engine = _engine(scenario, ready, store)
+    engine = MeteredEngine(_engine(scenario, ready, store))
     try:
         for key in grid(scenario):
             cell = run.cell(key)
@@ -108,6 +109,7 @@ def _run(
                     _run_cell(scenario, ready, cell, refs, engine, watcher)
     finally:
         engine.close()
+        run.add_usage(asdict(engine.spent))
     with clock.measuring("report"):
         write_frame(run.read_metrics(), run.metrics_file)
         compare_run(run).to_csv(run.comparison_file, index=False)

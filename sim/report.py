@@ -57,6 +57,7 @@ def _content(run: RunDir) -> dict[str, Any]:
         ],
         "plotly": Markup(get_plotlyjs()) if figures else "",
         "timings": run.read_timings(),
+        "usage": run.read_usage(),
         "number": number,
     }
 

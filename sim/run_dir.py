@@ -7,7 +7,7 @@
     RUN/metrics.parquet           every finished cell's measures
     RUN/comparison.csv            paired differences
     RUN/report.html               the report
-    RUN/timings.json              seconds; the only file that two equal runs do not share
+    RUN/timings.json, usage.json  seconds and tokens: with the report, all that two equal runs do not share
 
 The ledger of a run is the union of its cells' ledgers: no two cells ever share a file.
 """
@@ -187,6 +187,18 @@ class RunDir:
         timings = self.read_timings()
         timings[part] = round(timings.get(part, 0.0) + seconds, 3)
         write_json(self.path / "timings.json", timings)
+
+    def read_usage(self) -> dict[str, float]:
+        """Requests, tokens_in, tokens_out and seconds of the engine so far."""
+        file = self.path / "usage.json"
+        return _read_json(file) if file.exists() else {}
+
+    def add_usage(self, usage: dict[str, float]) -> None:
+        """Add to what the engine has spent."""
+        before = self.read_usage()
+        write_json(
+            self.path / "usage.json", {key: before.get(key, 0) + value for key, value in usage.items()}
+        )
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapters.engines.protocol import Engine, GenerateRequest, GenerateResult, Message
+from adapters.engines.recorded import prompt_sha256
 from agents.decision import Action, Decision, affordances
 from agents.errors import DecisionError
 from agents.policy import Observation, Policy
@@ -20,7 +21,6 @@ from sim.ledger import LedgerRow
 from sim.outcome import Outcome
 from sim.platform import Account, Platform
 from sim.progress import Watcher
-from sim.prompt_hash import prompt_sha256
 from sim.rng import generator, request_seed
 from sim.run_dir import CellDir
 from sim.world import World

@@ -19,7 +19,6 @@ from sim.people import People
 from sim.rng import generator
 from sim.scenario import EdgeListGraph, GraphBlock, HomophilousGraph, PreferentialGraph, Scenario
 
-
 USUAL_DEGREE = 8.0
 """People an agent follows where the scenario names no number and the population is large enough."""
 

@@ -30,6 +30,9 @@ from tests.documents import REPOSITORY, Session, anchors, blocks, commands, link
 
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*DOCS.glob("*.md"), *REPOSITORY.glob("*.md"), *(REPOSITORY / "scenarios").glob("*.md")])
+FOLDERS = ("adapters", "agents", "benchmarks", "docs", "metrics", "scenarios", "sim", "tests")
+BROUGHT = {"scenarios/timelines.jsonl.gz"}
+"""Files that the reader brings."""
 GENERATED = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
 SMALL = (
     "--set population.size=4 --set population.train_posts=10 --set adapters.epochs=1 --set simulation.steps=1"
@@ -141,6 +144,12 @@ def test_links_between_pages_resolve(page: Path) -> None:
         assert there.exists(), f"{page.name}: {target}: no such file"
         assert there.is_relative_to(REPOSITORY), f"{page.name}: {target}: leaves the repository"
         assert not anchor or anchor in anchors(there), f"{page.name}: {target}: no such heading"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_files_named_on_a_page_exist(page: Path) -> None:
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", page.read_text("utf-8"))
+    assert not [name for name in named if name not in BROUGHT and not (REPOSITORY / name).exists()]
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,8 @@ class DecodingLoop:
                 if not well:
                     job.fail("engine", NOT_FINITE)
             jobs = [job for job in jobs if job.error is None]
+            if not jobs:
+                return
             logits, total = logits[healthy], total[healthy]
         chosen = self._choose(logits, jobs)
         logprobs = logits.gather(-1, chosen[:, None])[:, 0] - total

@@ -62,13 +62,19 @@ class _SegmentedLoraLinear(torch.autograd.Function):
         scale: float,
         segments: Sequence[Segment],
     ) -> Tensor:
-        y = nn.functional.linear(x, weight, bias)
+        y = x.new_empty(x.shape[0], weight.shape[0])
         A_slots, B_slots = A.unbind(), B.transpose(1, 2).unbind()
+        weight_t = weight.t()
         hidden = []
-        for slot, x_s, y_s in _runs(segments, x.to(A.dtype), y):
-            h = A_slots[slot] @ x_s.t()
-            _add_product(y_s, h.t(), B_slots[slot], scale)
-            hidden.append(h)
+        for slot, x_s, y_s in _runs(segments, x, y):
+            if bias is None:
+                torch.mm(x_s, weight_t, out=y_s)
+            else:
+                torch.addmm(bias, x_s, weight_t, out=y_s)
+            if slot != BASE_SLOT:
+                h = A_slots[slot] @ x_s.to(A.dtype).t()
+                _add_product(y_s, h.t(), B_slots[slot], scale)
+                hidden.append(h)
         ctx.save_for_backward(x, weight, A, B, *hidden)
         ctx.scale, ctx.segments = scale, segments
         return y
@@ -78,19 +84,23 @@ class _SegmentedLoraLinear(torch.autograd.Function):
         (gy,) = grads
         x, weight, A, B, *hidden = ctx.saved_tensors
         need_x, _, _, need_A, need_B, *_ = ctx.needs_input_grad
-        gx = gy @ weight if need_x else torch.empty_like(x)
+        gx = torch.empty_like(x)
         gA, gB = torch.zeros_like(A), torch.zeros_like(B)
         A_slots, B_slots = A.unbind(), B.transpose(1, 2).unbind()
         gA_slots, gB_slots = gA.unbind(), gB.transpose(1, 2).unbind()
-        runs = _runs(ctx.segments, x.to(A.dtype), gy.to(A.dtype), gx)
-        for (slot, x_s, gy_s, gx_s), h in zip(runs, hidden, strict=True):
-            if need_B:
-                gB_slots[slot].addmm_(h, gy_s, alpha=ctx.scale)
-            gh = B_slots[slot] @ gy_s.t()
-            if need_A:
-                gA_slots[slot].addmm_(gh, x_s, alpha=ctx.scale)
+        for slot, x_s, gy_s, gx_s in _runs(ctx.segments, x, gy, gx):
+            if need_x:
+                torch.mm(gy_s, weight, out=gx_s)
+            if slot == BASE_SLOT:
+                continue
+            h, gy_a = hidden.pop(0), gy_s.to(A.dtype)
+            gh = B_slots[slot] @ gy_a.t()
             if need_x:
                 _add_product(gx_s, gh.t(), A_slots[slot], ctx.scale)
+            if need_B:
+                gB_slots[slot].addmm_(h, gy_a, alpha=ctx.scale)
+            if need_A:
+                gA_slots[slot].addmm_(gh, x_s.to(A.dtype), alpha=ctx.scale)
         return (
             gx if need_x else None,
             None,
@@ -103,11 +113,10 @@ class _SegmentedLoraLinear(torch.autograd.Function):
 
 
 def _runs(segments: Sequence[Segment], *tensors: Tensor) -> Iterator[tuple[Any, ...]]:
-    """(slot, run of each tensor) for every segment under an adapter."""
+    """(slot, run of each tensor) for every segment."""
     lengths = [segment.length for segment in segments]
-    for (slot, _), *runs in zip(segments, *(torch.split(t, lengths) for t in tensors), strict=True):
-        if slot != BASE_SLOT:
-            yield slot, *runs
+    slots = [segment.slot for segment in segments]
+    return zip(slots, *(torch.split(t, lengths) for t in tensors), strict=True)
 
 
 def _add_product(into: Tensor, left: Tensor, right: Tensor, scale: float) -> None:
