@@ -24,6 +24,7 @@ from adapters.lora.packing import pack
 from adapters.training.config import TrainConfig
 from adapters.training.data import Example, UserPlan, plan_users
 from adapters.training.forward import SlotRows, asking_places, learned_targets, packed_cost, passes
+from adapters.training.frozen_norms import frozen_norms
 from adapters.training.schedule import learning_rate
 from adapters.training.token_loss import linear_cross_entropy
 from adapters.training.trainer import TrainedAdapter, train_adapters
@@ -86,14 +87,14 @@ def _measure_case(setting: Setting, base: Base, results: Results) -> None:
     }
     measured = take_turns(an_hour)
     difference = max(_difference(trained[user].adapter, adapter) for user, adapter in ended.items())
-    if difference > SAME:
-        raise AssertionError(f"{setting.name}: stacked and PEFT ended {difference:.2g} apart, over {SAME:g}")
     stacked, one_by_one, limit = measured.values()
     figures = {f"{name}, adapters/hour": Figure.of(values) for name, values in measured.items()}
     figures["largest weight difference to PEFT"] = Figure.of([difference])
     results.cases.append(Case(setting.name, asdict(setting), figures))
     for (name, goal), others in zip(GOALS.items(), (one_by_one, limit), strict=True):
         results.goals.append(Goal(f"{name}, {setting.name}", ratios(stacked, others).median, goal))
+    same = Goal(f"largest weight difference to PEFT, {setting.name}", difference, SAME, at_least=False)
+    results.goals.append(same)
 
 
 def _rows(setting: Setting, vocabulary: int) -> dict[str, list[Example]]:
@@ -118,7 +119,7 @@ def _rate(users: int, work: Callable[[], object]) -> float:
 def _forward_backward(base: Base, plans: Sequence[UserPlan]) -> None:
     """The base's share of training `plans`: losses, and gradients down to its first layer's input."""
     embed, head = base.model.get_input_embeddings(), base.model.get_output_embeddings().weight
-    with packed_attention(base.model):
+    with packed_attention(base.model), frozen_norms(base.model):
         for part in _all_passes(plans):
             packed = pack([[row.inputs for row in entry.rows] for entry in part])
             inputs = packed_inputs(packed)

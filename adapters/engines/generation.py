@@ -97,7 +97,7 @@ class DecodingLoop:
                 self._read_prompts(joining, pool, first_row=len(running))
                 running += joining
             else:
-                self._step(running, pool)
+                self._step_until_one_is_done(running, pool)
             self._leave(running, pool)
 
     def _read_prompts(self, joining: Sequence[Job], pool: KvPool, first_row: int) -> None:
@@ -111,12 +111,12 @@ class DecodingLoop:
                 logits = self._forward.prompts(packed, pool, [first_row + i for i in members])
             self._take(logits, [joining[i] for i in members])
 
-    def _step(self, running: Sequence[Job], pool: KvPool) -> None:
-        last = [job.tokens[-1] for job in running]
-        positions = [len(job.prompt) + len(job.tokens) - 1 for job in running]
+    def _step_until_one_is_done(self, running: Sequence[Job], pool: KvPool) -> None:
         with self._stack.route([job.slot for job in running]) if self._stack else nullcontext():
-            logits = self._forward.tokens(last, positions, pool)
-        self._take(logits, running)
+            while all(job.finish is None for job in running):
+                last = [job.tokens[-1] for job in running]
+                positions = [len(job.prompt) + len(job.tokens) - 1 for job in running]
+                self._take(self._forward.tokens(last, positions, pool), running)
 
     def _take(self, logits: Tensor, jobs: Sequence[Job]) -> None:
         """Draw the next token of each job and see whether it was the last."""

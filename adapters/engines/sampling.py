@@ -101,7 +101,7 @@ def _invert(weights: Tensor, uniform: Tensor) -> Tensor:
     """
     if missing := -weights.shape[1] % _BLOCK:
         weights = pad(weights, (0, missing))
-    weights = weights.unflatten(1, (-1, _BLOCK))
+    weights = weights.view(len(weights), -1, _BLOCK)
     wide = widest(weights.device)
     sums = weights.sum(dim=-1).to(wide).cumsum(dim=-1)
     target = uniform.to(wide) * sums[:, -1]

@@ -17,6 +17,7 @@ from adapters.lora.layers import StackedLora
 from adapters.lora.packed_attention import packed_attention, packed_inputs, supports_packing
 from adapters.lora.packing import Packed, pack, shared_beginning
 from adapters.training.data import Example
+from adapters.training.frozen_norms import frozen_norms
 from adapters.training.token_loss import linear_cross_entropy
 
 
@@ -94,7 +95,7 @@ class RowForward:
 def row_forward(model: PreTrainedModel, stack: StackedLora, longest_row: int) -> Iterator[RowForward]:
     """Prepare the model for losses of rows up to `longest_row` tokens; it is as before afterwards."""
     if supports_packing(model, longest_row):
-        with packed_attention(model):
+        with packed_attention(model), frozen_norms(model):
             yield RowForward(model, stack, packed=True)
     else:
         yield RowForward(model, stack, packed=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +89,15 @@ def _check_run(run: RunDir, scenario: Scenario, store: Path) -> None:
     assert json.loads(run.manifest_file.read_text("utf-8"))["scenario"] == run.manifest["scenario"]
     _check_bindings(run, AdapterStore(store))
     _check_pairing(run)
+    _check_documented(run)
+
+
+def _check_documented(run: RunDir) -> None:
+    """Every file of the run is on the page about run directories, under the names of its example."""
+    page = (Path(__file__).parents[2] / "docs" / "run-directory.md").read_text("utf-8")
+    for file in filter(Path.is_file, run.path.rglob("*")):
+        name = re.sub(r"cells/[^/]+/", "cells/lora-n64-s0/", file.relative_to(run.path).as_posix())
+        assert f"| `{re.sub('population-n[0-9]+', 'population-n64', name)}` |" in page, name
 
 
 def _check_bindings(run: RunDir, store: AdapterStore) -> None:
