@@ -13,7 +13,7 @@ import pandas as pd
 
 from adapters.engines.metered import MeteredEngine
 from adapters.engines.protocol import Engine
-from adapters.store import AdapterStore
+from adapters.store import AdaptersFor, AdapterStore
 from agents.bindings import AdapterRefs, bind
 from agents.policy import StructuredPolicy
 from metrics.stance import StanceWeights
@@ -149,7 +149,8 @@ def _engine(scenario: Scenario, ready: Prepared, store: AdapterStore) -> Engine:
     from adapters.engines.local import LocalEngine
 
     block = scenario.engine
-    return LocalEngine(ready.base, store, max_slots=block.max_slots, token_budget=block.token_budget)
+    adapters = AdaptersFor(ready.base, store)
+    return LocalEngine(ready.base, adapters, max_slots=block.max_slots, token_budget=block.token_budget)
 
 
 def _check_directory(run: RunDir, scenario: Scenario, resume: bool) -> None:

@@ -1,6 +1,6 @@
 """Where adapters are kept: immutable, content-addressed revisions and the catalog that names them."""
 
-from adapters.store.compatibility import check_base
+from adapters.store.compatibility import AdaptersFor, check_base
 from adapters.store.drafts import Publication
 from adapters.store.manifest import Kind, Manifest, TrainingKey
 from adapters.store.queries import Entry, EntryFilter
@@ -8,6 +8,7 @@ from adapters.store.store import AdapterStore
 
 __all__ = [
     "AdapterStore",
+    "AdaptersFor",
     "Entry",
     "EntryFilter",
     "Kind",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from adapters.errors import BaseMismatchError
 from adapters.store.manifest import Manifest
+
+if TYPE_CHECKING:
+    from adapters.lora.adapter import Adapter
+    from adapters.store.store import AdapterStore
 
 
 class BaseIdentity(Protocol):
@@ -35,3 +40,27 @@ def check_base(manifest: Manifest, base: BaseIdentity) -> None:
         f"but this is {base.name!r} with fingerprint {base.fingerprint}. Use the base that the adapter was "
         f"made for, or train the adapter again on this one."
     )
+
+
+@dataclass(frozen=True)
+class AdaptersFor:
+    """A store as one base may use it: an engine's reader that refuses adapters of other bases.
+
+    Args:
+        base: the one that the engine runs.
+        store: where adapters are opened.
+    """
+
+    base: BaseIdentity
+    store: AdapterStore
+
+    def open(self, revision: str) -> Adapter:
+        """Read an adapter that was made for this base.
+
+        Raises:
+            BaseMismatchError: it was made for another.
+            UnknownAdapterError: no such revision.
+            CorruptAdapterError: damaged files.
+        """
+        check_base(self.store.manifest(revision), self.base)
+        return self.store.open(revision)

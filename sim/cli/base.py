@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Base models: list, show, train the shipped tiny one.", no_args_is_help=True, rich_markup_mode=None
+    help="Base models: show one, train the shipped tiny one.", no_args_is_help=True, rich_markup_mode=None
 )
 
 

@@ -31,3 +31,34 @@ def make(
         raise RunDirError(f"{out}: not empty. Name a new folder.")
     write_community(make_community(generator(seed, "community"), users, posts), out)
     typer.echo(out)
+
+
+@app.command("show")
+def show(
+    corpus: Annotated[Path, typer.Argument(help="File of posts.", show_default=False)],
+    table: Annotated[
+        str | None, typer.Option(help="SQLite only: the table to read.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check a corpus and sum it up: people by side, posts, lengths, what was left out and why.
+
+    Example: plures corpus show posts.jsonl.gz
+    """
+    from dataclasses import asdict
+
+    from agents.loading import load_corpus
+    from agents.profiles import summarise
+    from sim.numbers import to_json
+
+    facts = asdict(summarise(load_corpus(corpus, table=table)))
+    if as_json:
+        typer.echo(to_json(facts))
+        return
+    for key, value in facts.items():
+        shown = value
+        if isinstance(value, dict):
+            shown = ", ".join(f"{count} {name}" for name, count in value.items()) or "none"
+        elif isinstance(value, tuple):
+            shown = "".join(f"\n  {line}" for line in value) if key == "warnings" else value
+        typer.echo(f"{key.replace('_', ' '):20} {shown}")

@@ -73,7 +73,7 @@ def evaluate(
     Example: plures adapters evaluate --corpus posts.jsonl.gz --users 32 --held-out 10 --json
     """
     from adapters.engines.local import LocalEngine
-    from adapters.store import AdapterStore
+    from adapters.store import AdaptersFor, AdapterStore
     from metrics.individuality import individuality
     from sim.cli.console import out as screen
     from sim.cli.console import progress_bars
@@ -90,7 +90,10 @@ def evaluate(
         ready = prepare_training(scenario)
         refs = obtain_adapters(scenario, ready, shelf, watcher, store / "training")
         engine = LocalEngine(
-            ready.base, shelf, max_slots=scenario.engine.max_slots, token_budget=scenario.engine.token_budget
+            ready.base,
+            AdaptersFor(ready.base, shelf),
+            max_slots=scenario.engine.max_slots,
+            token_budget=scenario.engine.token_budget,
         )
         try:
             scores = score_held_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,9 @@ def test_corpus_is_made_and_not_overwritten(
     code, _, err = _run(monkeypatch, capsys, *words)
     assert code == 2
     assert "not empty" in err
+    code, out, _ = _run(monkeypatch, capsys, "corpus", "show", str(town / "timelines.jsonl"), "--json")
+    assert code == 0
+    assert json.loads(out)["users_per_side"] == {"skeptical": 2, "supportive": 2}
 
 
 def test_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
