@@ -216,7 +216,8 @@ def _anchored(scenario: Scenario, folder: Path) -> Scenario:
         path = _from(folder, scenario.follow_graph.path)
         changes["follow_graph"] = scenario.follow_graph.model_copy(update={"path": path})
     as_folder = _from(folder, Path(scenario.base))
-    if as_folder.is_dir() or scenario.base.startswith((".", "/", "~")):
+    named_as_path = scenario.base.startswith((".", "/", "~"))
+    if named_as_path or ("/" in scenario.base and as_folder.is_dir()):
         changes["base"] = str(as_folder)
     return scenario.model_copy(update=changes)
 
