@@ -50,7 +50,7 @@ def _forward(norm: Any, hidden_states: Tensor) -> Tensor:
 class _FrozenNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
-        r = vecdot(x, x).div_(x.shape[-1]).add_(epsilon).rsqrt_().unsqueeze(-1)
+        r: Tensor = vecdot(x, x).div_(x.shape[-1]).add_(epsilon).rsqrt_().unsqueeze(-1)
         ctx.save_for_backward(x, weight, r)
         return (x * r).mul_(weight)
 
