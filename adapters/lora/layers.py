@@ -65,7 +65,7 @@ class StackedLinear(nn.Module):
             case RowRouting() as routing:
                 return self._rows(x, routing)
             case SegmentRouting() as routing:
-                return segmented_lora_linear(x, self.base, self.A, self.B, self.scale, routing.segments)
+                return segmented_lora_linear(x, self.base, self.A, self.B, self.scale, routing)
 
     def _base(self, x: Tensor) -> Tensor:
         y: Tensor = self.base(x)
@@ -187,8 +187,7 @@ class StackedLora:
         Raises:
             IndexError: a slot outside −1 … S−1.
         """
-        device = next(iter(self.layers.values())).A.device
-        with self._routed(RowRouting.of(rows, self.n_slots, device)):
+        with self._routed(RowRouting.of(rows, self.n_slots, self._device)):
             yield
 
     @contextmanager
@@ -200,7 +199,7 @@ class StackedLora:
         Raises:
             IndexError: a slot outside −1 … S−1.
         """
-        with self._routed(SegmentRouting.of(slots, lengths, self.n_slots)):
+        with self._routed(SegmentRouting.of(slots, lengths, self.n_slots, self._device)):
             yield
 
     @contextmanager
@@ -211,6 +210,10 @@ class StackedLora:
             yield
         finally:
             self._switch.routing = before
+
+    @property
+    def _device(self) -> torch.device:
+        return next(iter(self.layers.values())).A.device
 
     def _check_slot(self, slot: int) -> None:
         if not 0 <= slot < self.n_slots:

@@ -73,8 +73,11 @@ class AttentionPlan:
         done = 0
         for spans in _similar_spans(packed.spans):
             width, length = max(s.queries for s in spans), max(len(s.keys) for s in spans)
-            keys = np.stack([np.pad(s.keys, (0, length - len(s.keys)), mode="edge") for s in spans])
-            before = np.array([len(s.keys) - s.queries for s in spans])
+            lengths = np.array([len(s.keys) for s in spans])
+            before = lengths - np.array([s.queries for s in spans])
+            first = np.cumsum(lengths) - lengths
+            padded = np.minimum(np.arange(length), lengths[:, None] - 1)  # the last key again and again
+            keys = np.concatenate([s.keys for s in spans])[first[:, None] + padded]
             # A padded query repeats the last key's place; its result is left where nobody reads it.
             at = np.minimum(before[:, None] + np.arange(width), length - 1)
             queries = np.take_along_axis(keys, at, axis=1)

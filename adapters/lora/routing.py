@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 BASE_SLOT = -1
 """The slot number of rows without any adapter."""
+
+_SHORTEST_TILE = 32
+"""In tokens; shorter tiles would make the batched products too many and too small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +51,47 @@ class RowRouting:
         )
 
 
-class Segment(NamedTuple):
-    """A run of `length` tokens under one slot."""
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Consecutive packed tokens cut into n tiles of one length, each with the slots that occur in it.
 
-    slot: int
+    Tiles have one length so that batched products can work on them; a tile holds tokens of up to k slots.
+
+    Args:
+        start: first token.
+        n: number of tiles.
+        length: tokens in a tile, t.
+        slots: [n · k], the slots of each tile; those that a tile does not need are arbitrary.
+        others: [n, k, 1, t], true where a token of the tile is not under the slot.
+    """
+
+    start: int
+    n: int
     length: int
+    slots: Tensor
+    others: Tensor
+
+    @property
+    def tokens(self) -> slice:
+        """The packed tokens in the tiles."""
+        return slice(self.start, self.start + self.n * self.length)
+
+    @classmethod
+    def of(cls, slot_of_token: NDArray[np.int64], start: int, length: int, device: torch.device) -> Tiles:
+        """Cut `slot_of_token`, [n · t], whose first token is packed token `start`."""
+        tiles = slot_of_token.reshape(-1, length)
+        present = [[slot for slot in dict.fromkeys(tile.tolist()) if slot != BASE_SLOT] for tile in tiles]
+        width = max(1, *map(len, present))
+        slots = np.array([[*found, *[0] * (width - len(found))] for found in present])
+        needed = np.array([[True] * len(found) + [False] * (width - len(found)) for found in present])
+        own = (tiles[:, None] == slots[:, :, None]) & needed[:, :, None]
+        return cls(
+            start=start,
+            n=len(tiles),
+            length=length,
+            slots=torch.from_numpy(slots.ravel()).to(device),
+            others=torch.from_numpy(~own[:, :, None]).to(device),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +99,30 @@ class SegmentRouting:
     """Slots of the runs of a packed batch [1, total, …].
 
     Args:
-        segments: one behind the other, neighbours of one slot merged, none empty.
+        total: packed tokens.
+        parts: tiles that cover all tokens under an adapter: most of the batch, then what is left over.
     """
 
-    segments: tuple[Segment, ...]
+    total: int
+    parts: tuple[Tiles, ...]
 
     @classmethod
-    def of(cls, slots: Sequence[int], lengths: Sequence[int], n_slots: int) -> SegmentRouting:
-        """Check the slots and merge neighbouring runs."""
+    def of(
+        cls, slots: Sequence[int], lengths: Sequence[int], n_slots: int, device: torch.device
+    ) -> SegmentRouting:
+        """Check the slots and cut the tokens into tiles about as long as the shortest run."""
         _check(slots, n_slots)
-        segments: list[Segment] = []
-        for slot, length in zip(slots, lengths, strict=True):
-            if segments and segments[-1].slot == slot:
-                segments[-1] = Segment(slot, segments[-1].length + length)
-            elif length:
-                segments.append(Segment(slot, length))
-        return cls(tuple(segments))
+        slot_of_token = np.repeat(np.array(slots, dtype=np.int64), lengths)
+        total = len(slot_of_token)
+        if not (slot_of_token != BASE_SLOT).any():
+            return cls(total, ())
+        n = max(1, total // max(_SHORTEST_TILE, min(length for length in lengths if length)))
+        length, left_over = divmod(total, n)
+        whole = total - left_over
+        parts = [Tiles.of(slot_of_token[:whole], 0, length, device)]
+        if left_over:
+            parts.append(Tiles.of(slot_of_token[whole:], whole, left_over, device))
+        return cls(total, tuple(parts))
 
 
 Routing = RowRouting | SegmentRouting

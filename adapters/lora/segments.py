@@ -1,22 +1,22 @@
 """A frozen linear with low-rank updates over packed tokens, each run of tokens under its own slot.
 
-One autograd node for the linear and all its updates: the update is added into the linear's output, and its
-input gradient into the linear's, so that no full-size temporary is made.
+One autograd node for the linear and all its updates: an update is added into the linear's output, and its
+input gradient into the linear's. The tokens are taken in tiles of one length; each tile is multiplied by
+the factors of all slots that occur in it, and what a token gets from a slot not its own is set to zero.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from adapters.lora.routing import BASE_SLOT, Segment
+from adapters.lora.routing import SegmentRouting, Tiles
 
 
 def segmented_lora_linear(
-    x: Tensor, base: nn.Linear, A: Tensor, B: Tensor, scale: float, segments: Sequence[Segment]
+    x: Tensor, base: nn.Linear, A: Tensor, B: Tensor, scale: float, routing: SegmentRouting
 ) -> Tensor:
     """Apply `base` to all tokens and slot updates to runs of them.
 
@@ -24,9 +24,9 @@ def segmented_lora_linear(
         x: [1, total, d_in], rows one behind the other.
         base: frozen: its weights get no gradient.
         A: [S, r, d_in].
-        B: [S, d_out, r].
+        B: [S, d_out, r], rank-major in memory.
         scale: s in ΔW = s · B A.
-        segments: runs of tokens and their slots, one behind the other.
+        routing: which tokens are under which slot.
 
     Returns:
         [1, total, d_out].
@@ -34,22 +34,21 @@ def segmented_lora_linear(
     Raises:
         ValueError: x does not hold the routed tokens, or `base` is not frozen.
     """
-    routed = sum(segment.length for segment in segments)
-    if x.shape[:-1] != (1, routed):
+    if x.shape[:-1] != (1, routing.total):
         raise ValueError(
-            f"route_segments: {routed} tokens were routed, but a wrapped linear got an input of shape "
-            f"{tuple(x.shape)}; expected [1, {routed}, features]"
+            f"route_segments: {routing.total} tokens were routed, but a wrapped linear got an input of shape "
+            f"{tuple(x.shape)}; expected [1, {routing.total}, features]"
         )
     if base.weight.requires_grad:
         raise ValueError("a wrapped linear is trainable; freeze the base with model.requires_grad_(False)")
     y: Tensor = _SegmentedLoraLinear.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
-        x.squeeze(0), base.weight, base.bias, A, B, scale, segments
+        x.squeeze(0), base.weight, base.bias, A, B.transpose(1, 2), scale, routing.parts
     )
     return y.unsqueeze(0)
 
 
 class _SegmentedLoraLinear(torch.autograd.Function):
-    """Products have the rank first, [r, tokens]: for such thin matrices BLAS is up to twice as fast so."""
+    """Here B is [S, r, d_out]. With k slots in a tile, the factors of a tile are [k · r, ·]."""
 
     @staticmethod
     def forward(
@@ -60,68 +59,59 @@ class _SegmentedLoraLinear(torch.autograd.Function):
         A: Tensor,
         B: Tensor,
         scale: float,
-        segments: Sequence[Segment],
+        parts: tuple[Tiles, ...],
     ) -> Tensor:
-        y = x.new_empty(x.shape[0], weight.shape[0])
-        A_slots, B_slots = A.unbind(), B.transpose(1, 2).unbind()
-        weight_t = weight.t()
-        hidden = []
-        for slot, x_s, y_s in _runs(segments, x, y):
-            if bias is None:
-                torch.mm(x_s, weight_t, out=y_s)
-            else:
-                torch.addmm(bias, x_s, weight_t, out=y_s)
-            if slot != BASE_SLOT:
-                h = A_slots[slot] @ x_s.to(A.dtype).t()
-                _add_product(y_s, h.t(), B_slots[slot], scale)
-                hidden.append(h)
-        ctx.save_for_backward(x, weight, A, B, *hidden)
-        ctx.scale, ctx.segments = scale, segments
+        y = nn.functional.linear(x, weight, bias)
+        kept = []
+        for tiles in parts:
+            A_k, B_k = _of_tiles(A, tiles), _of_tiles(B, tiles)
+            h = _own(torch.bmm(A_k, _tiled(x, tiles).to(A.dtype).transpose(1, 2)), tiles)
+            _add_product(_tiled(y, tiles), h.transpose(1, 2), B_k, scale)
+            kept += [h, A_k, B_k]
+        ctx.save_for_backward(x, weight, *kept)
+        ctx.scale, ctx.parts, ctx.shapes = scale, parts, (A.shape, B.shape)
         return y
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (gy,) = grads
-        x, weight, A, B, *hidden = ctx.saved_tensors
+        x, weight, *kept = ctx.saved_tensors
         need_x, _, _, need_A, need_B, *_ = ctx.needs_input_grad
-        gx = torch.empty_like(x)
-        gA, gB = torch.zeros_like(A), torch.zeros_like(B)
-        A_slots, B_slots = A.unbind(), B.transpose(1, 2).unbind()
-        gA_slots, gB_slots = gA.unbind(), gB.transpose(1, 2).unbind()
-        for slot, x_s, gy_s, gx_s in _runs(ctx.segments, x, gy, gx):
-            if need_x:
-                torch.mm(gy_s, weight, out=gx_s)
-            if slot == BASE_SLOT:
-                continue
-            h, gy_a = hidden.pop(0), gy_s.to(A.dtype)
-            gh = B_slots[slot] @ gy_a.t()
-            if need_x:
-                _add_product(gx_s, gh.t(), A_slots[slot], ctx.scale)
+        gx = gy @ weight if need_x else None
+        gA, gB = (kept[0].new_zeros(shape) for shape in ctx.shapes)
+        for tiles, h, A_k, B_k in zip(ctx.parts, kept[::3], kept[1::3], kept[2::3], strict=True):
+            gy_k = _tiled(gy, tiles).to(h.dtype)
             if need_B:
-                gB_slots[slot].addmm_(h, gy_a, alpha=ctx.scale)
+                gB.index_add_(0, tiles.slots, torch.bmm(h, gy_k).view(-1, *gB.shape[1:]), alpha=ctx.scale)
+            gh = _own(torch.bmm(B_k, gy_k.transpose(1, 2)), tiles)
             if need_A:
-                gA_slots[slot].addmm_(gh, x_s.to(A.dtype), alpha=ctx.scale)
-        return (
-            gx if need_x else None,
-            None,
-            None,
-            gA if need_A else None,
-            gB if need_B else None,
-            None,
-            None,
-        )
+                x_k = _tiled(x, tiles).to(h.dtype)
+                gA.index_add_(0, tiles.slots, torch.bmm(gh, x_k).view(-1, *gA.shape[1:]), alpha=ctx.scale)
+            if gx is not None:
+                _add_product(_tiled(gx, tiles), gh.transpose(1, 2), A_k, ctx.scale)
+        return gx, None, None, gA if need_A else None, gB if need_B else None, None, None
 
 
-def _runs(segments: Sequence[Segment], *tensors: Tensor) -> Iterator[tuple[Any, ...]]:
-    """(slot, run of each tensor) for every segment."""
-    lengths = [segment.length for segment in segments]
-    slots = [segment.slot for segment in segments]
-    return zip(slots, *(torch.split(t, lengths) for t in tensors), strict=True)
+def _tiled(tokens: Tensor, tiles: Tiles) -> Tensor:
+    """[total, d] → [n, t, d], a view."""
+    return tokens[tiles.tokens].view(tiles.n, tiles.length, -1)
+
+
+def _of_tiles(factors: Tensor, tiles: Tiles) -> Tensor:
+    """[S, r, d] → [n, k · r, d]."""
+    return factors.index_select(0, tiles.slots).view(tiles.n, -1, factors.shape[2])
+
+
+def _own(h: Tensor, tiles: Tiles) -> Tensor:
+    """Zero, in place, what tokens get from slots not their own; h: [n, k · r, t]."""
+    n, k, _, length = tiles.others.shape
+    h.view(n, k, -1, length).masked_fill_(tiles.others, 0)
+    return h
 
 
 def _add_product(into: Tensor, left: Tensor, right: Tensor, scale: float) -> None:
-    """into += scale · left @ right, in place, rounding to the type of `into` at the end."""
+    """into += scale · left @ right, batched, in place, rounding to the type of `into` at the end."""
     if into.dtype == left.dtype:
-        into.addmm_(left, right, alpha=scale)
+        into.baddbmm_(left, right, alpha=scale)
     else:
-        into.add_((left @ right).to(into.dtype), alpha=scale)
+        into.add_(torch.bmm(left, right).to(into.dtype), alpha=scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -127,16 +128,17 @@ def padded_cost(rows: Sequence[Example]) -> int:
 def passes(
     batch: Sequence[SlotRows], cost: Callable[[Sequence[Example]], int], budget: int
 ) -> list[list[SlotRows]]:
-    """Cut one optimizer step into forward passes of at most `budget` token positions.
+    """Cut one optimizer step into forward passes of at most `budget` token positions, about equally large.
 
     Rows of a user stay together as far as they fit, for they share their beginning; a row is never cut.
     """
     pieces = [SlotRows(entry.slot, rows) for entry in batch for rows in _fitting(entry.rows, cost, budget)]
+    sizes = [cost(piece.rows) for piece in pieces]
+    fair = sum(sizes) / math.ceil(sum(sizes) / budget)
     result: list[list[SlotRows]] = []
     filled = 0
-    for piece in pieces:
-        size = cost(piece.rows)
-        if result and filled + size <= budget:
+    for piece, size in zip(pieces, sizes, strict=True):
+        if result and filled < fair and filled + size <= budget:
             result[-1].append(piece)
             filled += size
         else:

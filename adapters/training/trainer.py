@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -157,7 +158,7 @@ class _Wave:
             parameter.requires_grad_(True)
             parameter.grad = None
         self._optimizer = StackedAdamW(
-            self._parameters, weight_decay=config.weight_decay, clip_norm=config.clip_norm
+            self._parameters.values(), weight_decay=config.weight_decay, clip_norm=config.clip_norm
         )
 
     @property
@@ -197,15 +198,15 @@ class _Wave:
             if self._steps_done < len(plan.steps)
         ]
         losses = self._backward(batch)
-        norms = self._optimizer.gradient_norms()
-        for entry in batch:
-            self._check_finite(entry.slot, losses, norms)
-        rates = torch.zeros_like(norms)
+        gradients = self._optimizer.take_gradients()
+        self._check_finite("loss", losses)
+        self._check_finite("gradient norm", gradients.norm(dim=1))
+        rates = torch.zeros_like(losses)
         for entry in batch:
             plan = self._plans[entry.slot]
             rates[entry.slot] = learning_rate(self._steps_done, len(plan.steps), self._config)
             self._losses[plan.user].append(losses[entry.slot].item())
-        self._optimizer.step(rates, norms)
+        self._optimizer.step(rates, gradients)
         self._count(self._steps_done, loss=sum(losses[e.slot].item() for e in batch) / len(batch))
 
     def _backward(self, batch: Sequence[SlotRows]) -> Tensor:
@@ -222,13 +223,16 @@ class _Wave:
             losses.index_add_(0, slots, weighted.detach())
         return losses
 
-    def _check_finite(self, slot: int, losses: Tensor, norms: Tensor) -> None:
-        loss, norm = losses[slot].item(), norms[slot].item()
-        if not (torch.isfinite(losses[slot]) and torch.isfinite(norms[slot])):
+    def _check_finite(self, what: str, values: Tensor) -> None:
+        broken = [
+            plan.user
+            for plan, value in zip(self._plans, values.tolist(), strict=False)
+            if not isfinite(value)
+        ]
+        if broken:
             raise TrainingError(
-                f"user {self._plans[slot].user!r}: loss {loss} and gradient norm {norm} in step "
-                f"{self._steps_done + 1}; lower learning_rate ({self._config.learning_rate:g}), or leave out this "
-                f"user's rows of that step"
+                f"user {', '.join(map(repr, broken))}: the {what} is not finite in step {self._steps_done + 1}; lower "
+                f"learning_rate ({self._config.learning_rate:g}), or leave out this user's rows of that step"
             )
 
     def _count(self, step: int, loss: float | None) -> None:

@@ -24,14 +24,22 @@ def test_row_look_ups_name_each_carrying_row_and_its_slot(slots: list[int]) -> N
 
 
 @given(slots=SLOTS, data=st.data())
-def test_segments_cover_every_token_once_and_merge_neighbours(slots: list[int], data: st.DataObject) -> None:
-    lengths = data.draw(st.lists(st.integers(0, 4), min_size=len(slots), max_size=len(slots)))
-    routing = SegmentRouting.of(slots, lengths, N_SLOTS)
-    of_token = [slot for slot, length in zip(slots, lengths, strict=True) for _ in range(length)]
-    assert [segment.slot for segment in routing.segments for _ in range(segment.length)] == of_token
-    assert all(segment.length for segment in routing.segments)
-    for left, right in zip(routing.segments, routing.segments[1:], strict=False):
-        assert left.slot != right.slot
+def test_tiles_give_each_token_its_own_slot_and_no_other(slots: list[int], data: st.DataObject) -> None:
+    lengths = data.draw(st.lists(st.integers(0, 90), min_size=len(slots), max_size=len(slots)))
+    routing = SegmentRouting.of(slots, lengths, N_SLOTS, CPU)
+    expected = [slot for slot, length in zip(slots, lengths, strict=True) for _ in range(length)]
+    got = [BASE_SLOT] * routing.total
+    end = 0
+    for tiles in routing.parts:
+        assert tiles.tokens.start == end
+        end = tiles.tokens.stop
+        own = ~tiles.others.squeeze(2)
+        assert (own.sum(1) <= 1).all()
+        for tile, place, offset in own.nonzero().tolist():
+            slot = int(tiles.slots.view(tiles.n, -1)[tile, place])
+            got[tiles.start + tile * tiles.length + offset] = slot
+    assert got == expected
+    assert end in (0, routing.total)
 
 
 def test_all_slots_in_order_need_no_gather() -> None:

@@ -21,7 +21,7 @@ def test_each_slot_moves_as_torch_moves_it_alone_even_when_it_pauses() -> None:
     generator = torch.Generator().manual_seed(0)
     start = draws(generator)
     stacked = {name: tensor.clone() for name, tensor in start.items()}
-    ours = StackedAdamW(stacked, weight_decay=DECAY, clip_norm=CLIP)
+    ours = StackedAdamW(stacked.values(), weight_decay=DECAY, clip_norm=CLIP)
     alone = [[start[name][slot].clone().requires_grad_() for name in SHAPES] for slot in range(3)]
     theirs = [torch.optim.AdamW(params, lr=1.0, weight_decay=DECAY) for params in alone]
     for step, active in enumerate([(0, 1), (0,), (0, 2), (0, 1, 2), (1, 2)]):
@@ -36,7 +36,7 @@ def test_each_slot_moves_as_torch_moves_it_alone_even_when_it_pauses() -> None:
             theirs[slot].step()
         for name, p in stacked.items():
             p.grad = gradients[name] * (rates > 0)[:, None, None]
-        ours.step(rates, ours.gradient_norms())
+        ours.step(rates, ours.take_gradients())
         for slot in range(3):
             for p, name in zip(alone[slot], SHAPES, strict=True):
                 torch.testing.assert_close(stacked[name][slot], p.detach(), atol=1e-6, rtol=1e-5)
@@ -45,12 +45,12 @@ def test_each_slot_moves_as_torch_moves_it_alone_even_when_it_pauses() -> None:
 def test_a_slot_that_takes_no_part_keeps_weights_and_state_in_bits() -> None:
     generator = torch.Generator().manual_seed(1)
     stacked = draws(generator)
-    optimizer = StackedAdamW(stacked, weight_decay=DECAY, clip_norm=CLIP)
+    optimizer = StackedAdamW(stacked.values(), weight_decay=DECAY, clip_norm=CLIP)
 
     def step(rates: list[float]) -> None:
         for name, p in stacked.items():
             p.grad = torch.randn(SHAPES[name], generator=generator) * (torch.tensor(rates) > 0)[:, None, None]
-        optimizer.step(torch.tensor(rates), optimizer.gradient_norms())
+        optimizer.step(torch.tensor(rates), optimizer.take_gradients())
 
     step([0.1, 0.1, 0.1])
     before = {name: t.clone() for name, t in (stacked | optimizer.state()).items()}
@@ -61,6 +61,6 @@ def test_a_slot_that_takes_no_part_keeps_weights_and_state_in_bits() -> None:
 
 
 def test_a_step_without_gradients_is_refused() -> None:
-    optimizer = StackedAdamW({"a": torch.zeros(2, 3)}, weight_decay=0.0, clip_norm=1.0)
+    optimizer = StackedAdamW([torch.zeros(2, 3)], weight_decay=0.0, clip_norm=1.0)
     with pytest.raises(RuntimeError, match="run a backward pass"):
-        optimizer.gradient_norms()
+        optimizer.take_gradients()

@@ -195,7 +195,7 @@ def test_a_loss_that_is_not_finite_names_the_user(tiny_random_base: Base) -> Non
     embedding = tiny_random_base.model.get_input_embeddings().weight
     embedding.data[300] = float("nan")
     data = {**DATA, "zoe": [Example((1, 300, 2), learn_from=1)]}
-    with pytest.raises(TrainingError, match="user 'zoe': loss nan and gradient norm nan in step 1"):
+    with pytest.raises(TrainingError, match="user 'zoe': the loss is not finite in step 1"):
         train_adapters(tiny_random_base, data, replace(CONFIG, slots=6))
 
 
