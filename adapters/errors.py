@@ -35,6 +35,10 @@ class StoreError(AdapterError):
     """A store that is missing, busy, full, read-only, damaged or newer than this version; or a bad name."""
 
 
+class LostLeaseError(StoreError):
+    """A writer of a session that another one replaced; what it meant to write was not written."""
+
+
 class InvalidAdapterError(AdapterError):
     """An adapter that must not be published: non-finite values, a wrong dtype, shapes that contradict its spec."""
 
@@ -45,3 +49,24 @@ class UnsupportedAdapterError(AdapterError):
 
 class GrammarError(AdapterError):
     """A regular expression that cannot constrain replies."""
+
+
+class NotReadyError(AdapterError):
+    """A revision that may not serve now; the same request may be sent again later.
+
+    Args:
+        message: why, and what to do.
+        retry_after: seconds after which asking again is worthwhile.
+    """
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class RetiredError(AdapterError):
+    """A record or revision that was taken out of use; the message says how to take it back."""
+
+
+class StateError(AdapterError):
+    """A serving state that a revision cannot enter from where it is."""

@@ -10,11 +10,17 @@ import numpy as np
 
 from agents.derangement import Permute, derangement
 from agents.errors import PopulationError
+from agents.opinion.models import OpinionCondition
 
 if TYPE_CHECKING:
     from agents.population import Population
 
-Condition = Literal["lora", "shared_base", "permuted", "one_for_all", "zero"]
+AdapterCondition = Literal["lora", "shared_base", "permuted", "one_for_all", "zero"]
+ADAPTER_CONDITIONS: tuple[AdapterCondition, ...] = get_args(AdapterCondition)
+
+Condition = Literal[AdapterCondition, OpinionCondition]
+"""What a cell may be run under: language agents with some adapter, or a classical opinion model without any."""
+
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 AdapterRef = str
@@ -54,14 +60,14 @@ def bind(
     | `zero` | the zero one |
 
     Args:
-        condition: one of the five.
+        condition: one of `ADAPTER_CONDITIONS`.
         population: the agents.
         refs: what there is.
         rng: used by `permuted` only.
         permute: whose adapter `permuted` may hand over: anybody's, or that of the same or another side only.
 
     Raises:
-        PopulationError: for an unknown condition, a missing adapter, or a permutation that cannot be.
+        PopulationError: for a condition without adapters, a missing adapter, or a permutation that cannot be.
     """
     match condition:
         case "lora":
@@ -77,7 +83,9 @@ def bind(
         case "zero":
             donors = dict.fromkeys(range(len(population)), _needed(refs.zero, condition))
         case _:
-            raise PopulationError(f"condition: got {condition!r}; expected one of {', '.join(CONDITIONS)}")
+            raise PopulationError(
+                f"condition: got {condition!r}; expected one of {', '.join(ADAPTER_CONDITIONS)}"
+            )
     return dict(donors)
 
 
@@ -91,7 +99,7 @@ def _own(population: Population, refs: AdapterRefs) -> dict[int, AdapterRef]:
     return {agent.agent_id: refs.own[agent.user_id] for agent in population}
 
 
-def _needed(ref: AdapterRef | None, condition: Condition) -> AdapterRef:
+def _needed(ref: AdapterRef | None, condition: AdapterCondition) -> AdapterRef:
     if ref is None:
         raise PopulationError(f"condition {condition}: its adapter is missing; train it first")
     return ref

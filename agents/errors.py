@@ -15,6 +15,14 @@ class PopulationError(AgentsError):
     """A population that cannot be drawn as asked (too few users, a side missing, a bad edge list)."""
 
 
+class OpinionError(AgentsError):
+    """Opinions or parameters that an opinion model is not defined for, or a series that it cannot be fitted to."""
+
+
+class JudgementError(AgentsError):
+    """A language model that cannot be asked for the stance of a text as wanted."""
+
+
 class DecisionError(AgentsError):
     """A reply that is no decision; `kind` goes to the ledger."""
 

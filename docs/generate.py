@@ -130,7 +130,7 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(a) for a in args)
     if annotation is NoneType:
         return "null"
-    names = {int: "whole number", float: "number", str: "text", Path: "path"}
+    names = {bool: "true or false", int: "whole number", float: "number", str: "text", Path: "path"}
     return names.get(annotation) or " or ".join(f"`{value}`" for value in annotation)
 
 

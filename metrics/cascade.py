@@ -51,11 +51,11 @@ def gini(values: ArrayLike) -> float:
 
     Source: Gini 1912, as (2 Σ i·x_i)/(n Σ x) − (n+1)/n over sorted x (Sen 1973).
     """
-    amounts = np.sort(_amounts(values))
-    n, total = len(amounts), float(amounts.sum())
+    held = np.sort(amounts(values))
+    n, total = len(held), float(held.sum())
     if n < 2 or total == 0.0:
         return float("nan")
-    ranked = float(np.dot(np.arange(1, n + 1), amounts))
+    ranked = float(np.dot(np.arange(1, n + 1), held))
     return max(0.0, 2.0 * ranked / (n * total) - (n + 1) / n)
 
 
@@ -76,16 +76,21 @@ def top_share(values: ArrayLike, share: float = 0.1) -> float:
     """
     if not 0.0 < share <= 1.0:
         raise MetricInputError(f"share: got {share}; expected a number in (0, 1]")
-    amounts = np.sort(_amounts(values))[::-1]
-    total = float(amounts.sum())
+    held = np.sort(amounts(values))[::-1]
+    total = float(held.sum())
     if total == 0.0:
         return float("nan")
-    n_top = math.ceil(share * len(amounts) - 1e-9)
-    return float(amounts[:n_top].sum()) / total
+    n_top = math.ceil(share * len(held) - 1e-9)
+    return float(held[:n_top].sum()) / total
 
 
-def _amounts(values: ArrayLike) -> NDArray[np.float64]:
-    amounts = np.asarray(values, dtype=np.float64).ravel()
-    if not np.isfinite(amounts).all() or (amounts < 0).any():
+def amounts(values: ArrayLike) -> NDArray[np.float64]:
+    """Values that can be shared out, [n].
+
+    Raises:
+        MetricInputError: a negative or non-finite value.
+    """
+    held = np.asarray(values, dtype=np.float64).ravel()
+    if not np.isfinite(held).all() or (held < 0).any():
         raise MetricInputError("values: expected finite numbers ≥ 0; drop or fill missing ones first")
-    return amounts
+    return held

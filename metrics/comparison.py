@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from metrics.catalogue import RATIO_METRICS
+from metrics.effects import FEWEST, hedges_gz, rank_biserial
 from metrics.errors import MetricInputError
 from metrics.intervals import NO_INTERVAL, RESAMPLES, bootstrap_interval, sign_flip_p, t_interval
+from metrics.multiplicity import benjamini_hochberg, holm
+from metrics.power import seeds_needed
 
 VALUE_COLUMNS = ("condition", "n", "seed", "metric", "value")
 
@@ -30,7 +34,8 @@ def paired_differences(
     The cells of one size and seed share everything but the weights, so differences are taken within them.
     The seeds are the sample, and they are few: `low` and `high` are Student's paired interval, which stays
     honest for few seeds; the bootstrap, too narrow for few, stands beside it. Many metrics are compared at
-    once: of twenty, one in truth unchanged will leave its 95% interval.
+    once: of twenty in truth unchanged, one will leave its 95% interval. `p_holm` and `p_bh` allow for that,
+    over all metrics of one size.
 
     Args:
         values: columns `condition`, `n` (population size), `seed`, `metric`, `value`; one row for each.
@@ -48,8 +53,12 @@ def paired_differences(
         `high` (t) and `bootstrap_low`, `bootstrap_high`: above 0 means more under the treatment, 0 the
         same; `ratio` with `ratio_low`, `ratio_high` (geometric mean and t interval of logarithms: 1 the
         same, 2 twice as much; NaN unless all values are above 0 and the metric is in `ratio_metrics`);
-        `p_value` (sign flips) with `p_smallest` that so many seeds could give; `note` in words.
-        One seed gives differences without interval or p-value; none gives NaN throughout.
+        `p_value` (sign flips) with `p_smallest` that so many seeds could give; `p_holm` and `p_bh`, adjusted
+        within the size (metrics that no seed changed are no tests and count for nothing); `effect_size`
+        (Hedges' g of paired changes) and `rank_effect` (rank-biserial), both above 0 for more under the
+        treatment; `seeds_needed` to find that effect size in four of five such experiments; `note` in words.
+        One seed gives differences without interval or p-value, two no effect size, so no `seeds_needed`; none
+        gives NaN throughout.
 
     Raises:
         MetricInputError: a missing column, an unknown condition, treatment equal to control, or two rows for
@@ -58,25 +67,29 @@ def paired_differences(
     Source: ours. The paper (arXiv 2606.02437) ran one seed and gives no intervals.
     """
     chosen = _chosen(values, treatment, control)
+    measured = set(zip(chosen["n"], chosen["metric"], chosen["condition"], strict=True))
     rows = []
-    for (n, metric), cells in _by_size_and_metric(chosen):
-        pairs = cells.set_index(["seed", "condition"])["value"].unstack()  # noqa: PD010 - nothing to average
-        pairs = pairs.reindex(columns=[treatment, control])
+    for (n, metric), pairs in _pairs(chosen, treatment, control):
         both = pairs.dropna()
         row: dict[str, object] = {"n": n, "metric": metric}
         row |= {"n_seeds": len(both), "n_missing": len(pairs) - len(both)}
         treated, untreated = both[treatment].to_numpy(), both[control].to_numpy()
         row |= _difference(treated, untreated, rng, confidence, resamples)
         row |= _ratio(treated, untreated, confidence, wanted=metric in ratio_metrics)
-        row["note"] = _note(treated - untreated, len(pairs) - len(both))
+        unmeasured = [c for c in (treatment, control) if (n, metric, c) not in measured]
+        row["note"] = _note(treated - untreated, pairs, unmeasured)
         rows.append(row)
-    return pd.DataFrame(rows, columns=_RESULT_COLUMNS)
+    table = pd.DataFrame(rows, columns=_RESULT_COLUMNS)
+    moved = (table["difference"] != 0) | (table["low"] != table["high"])  # else there is nothing to test
+    of_size = table["p_value"].where(moved).groupby(table["n"])
+    return table.assign(p_holm=of_size.transform(holm), p_bh=of_size.transform(benjamini_hochberg))
 
 
 _RESULT_COLUMNS = [
     "n", "metric", "n_seeds", "n_missing", "treatment", "control",
     "difference", "low", "high", "bootstrap_low", "bootstrap_high",
-    "ratio", "ratio_low", "ratio_high", "p_value", "p_smallest", "note",
+    "ratio", "ratio_low", "ratio_high", "p_value", "p_smallest", "p_holm", "p_bh",
+    "effect_size", "rank_effect", "seeds_needed", "note",
 ]  # fmt: skip
 
 
@@ -101,14 +114,15 @@ def _chosen(values: pd.DataFrame, treatment: str, control: str) -> pd.DataFrame:
     return chosen
 
 
-def _by_size_and_metric(chosen: pd.DataFrame) -> list[tuple[tuple[int, str], pd.DataFrame]]:
-    """Groups, sizes rising and metrics in order of appearance."""
-    rank = {metric: i for i, metric in enumerate(chosen["metric"].unique())}
-    keys = set(zip(chosen["n"].tolist(), chosen["metric"].tolist(), strict=True))
-    return [
-        ((n, metric), chosen[(chosen["n"] == n) & (chosen["metric"] == metric)])
-        for n, metric in sorted(keys, key=lambda key: (key[0], rank[key[1]]))
-    ]
+def _pairs(
+    chosen: pd.DataFrame, treatment: str, control: str
+) -> Iterator[tuple[tuple[int, str], pd.DataFrame]]:
+    """Each size and metric with its values [seeds × 2]; sizes rising, metrics in order of appearance."""
+    rank = {metric: place for place, metric in enumerate(chosen["metric"].unique())}
+    by_cell = chosen.set_index(["n", "metric", "seed", "condition"])["value"]
+    wide = by_cell.unstack().reindex(columns=[treatment, control])  # noqa: PD010 - nothing to average
+    groups: dict[Any, pd.DataFrame] = dict(iter(wide.groupby(level=["n", "metric"])))
+    yield from sorted(groups.items(), key=lambda item: (item[0][0], rank[item[0][1]]))
 
 
 def _difference(
@@ -122,6 +136,7 @@ def _difference(
     n = len(change)
     student = t_interval(change, confidence)
     boot = bootstrap_interval(change, rng=rng, confidence=confidence, resamples=resamples)
+    effect = hedges_gz(change)
     return {
         "treatment": float(treated.mean()) if n else float("nan"),
         "control": float(untreated.mean()) if n else float("nan"),
@@ -132,6 +147,9 @@ def _difference(
         "bootstrap_high": boot.high,
         "p_value": sign_flip_p(change, rng=rng, resamples=resamples),
         "p_smallest": 2.0 ** (1 - n) if n >= 2 else float("nan"),
+        "effect_size": effect,
+        "rank_effect": rank_biserial(change) if n >= FEWEST else float("nan"),
+        "seeds_needed": seeds_needed(effect),
     }
 
 
@@ -146,16 +164,21 @@ def _ratio(
     return {"ratio": float(np.exp(logs.mean())), "ratio_low": float(low), "ratio_high": float(high)}
 
 
-def _note(change: NDArray[np.float64], n_missing: int) -> str:
+def _note(change: NDArray[np.float64], pairs: pd.DataFrame, unmeasured: list[str]) -> str:
+    """What to mind about a row; `pairs` are the values [seeds × 2], of which some may be missing."""
     notes = []
     if len(change) == 0:
-        notes.append("no pair of values")
+        without = [str(name) for name, values in pairs.items() if values.isna().all()]
+        if unmeasured:
+            notes.append(f"not measured under {' or '.join(unmeasured)}")
+        else:
+            notes.append(f"no value under {' or '.join(without)}" if without else "no pair of values")
     elif len(change) == 1:
         notes.append("one seed: no interval")
     elif len(change) == 2:
-        notes.append("two seeds: the bootstrap interval is just their range")
+        notes.append("two seeds: no effect size, and the bootstrap interval is just their range")
     if len(change) > 1 and np.ptp(change) == 0.0:
         notes.append("all differences equal: the interval has no width")
-    if n_missing:
-        notes.append(f"{n_missing} seed{'s' if n_missing > 1 else ''} without a pair of values")
+    if len(change) and (missing := len(pairs) - len(change)):
+        notes.append(f"{missing} seed{'s' if missing > 1 else ''} without a pair of values")
     return "; ".join(notes)

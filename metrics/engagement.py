@@ -1,19 +1,14 @@
-"""Who engaged with which post, and how often two users met at the same posts."""
+"""Who engaged with which post."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from metrics.content import COMMENT
 from metrics.errors import MetricInputError
 from metrics.posts import QUOTE, REPOST, post_kinds, root_ids
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 LIKE, DISLIKE = "like", "dislike"
 ENGAGEMENT_KINDS = frozenset({LIKE, COMMENT, REPOST, QUOTE})
@@ -79,37 +74,3 @@ def engagements(
     acts = acts.assign(post_id=root.astype("int64"))
     author = acts["post_id"].map(posts.set_index("post_id")["user_id"])
     return acts[acts["user_id"] != author].reset_index(drop=True)
-
-
-def co_engagement(acts: pd.DataFrame, users: pd.Index) -> csr_matrix:
-    """The user–user co-engagement graph.
-
-    Args:
-        acts: rows of `engagements`.
-        users: every user, in the order of the matrix; those without engagement are isolated.
-
-    Returns:
-        Symmetric counts [len(users), len(users)], zero diagonal: the number of posts that both engaged with,
-        however often and in whatever way each did. No engagement gives a matrix without entries.
-
-    Raises:
-        MetricInputError: a user who is not in `users`.
-
-    Source: weight "number of posts both users engaged with" is ours; Newman 2001 calls it the unweighted
-    one-mode projection of the bipartite user–post graph.
-    """
-    from scipy.sparse import csr_matrix
-
-    pairs = acts[["user_id", "post_id"]].drop_duplicates()
-    rows = users.get_indexer(pd.Index(pairs["user_id"]))
-    if (rows < 0).any():
-        raise MetricInputError(
-            f"user_id: {pairs['user_id'].iloc[int(np.argmin(rows))]} is not among the users"
-        )
-    columns, posts = pd.factorize(pairs["post_id"])
-    met = csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(users), max(len(posts), 1)))
-    shared = (met @ met.T).tocsr()
-    shared.setdiag(0.0)
-    shared.eliminate_zeros()
-    shared.sort_indices()
-    return shared

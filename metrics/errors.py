@@ -13,3 +13,7 @@ class MetricInputError(MetricsError, ValueError):
 
 class StanceError(MetricsError, ValueError):
     """A stance scorer that cannot be fitted or read."""
+
+
+class EmbeddingError(MetricsError):
+    """Sentence embeddings that were asked for cannot be had."""

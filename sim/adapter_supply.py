@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from adapters.bases.loader import Base
+from adapters.lora.adapter import Adapter
 from adapters.lora.zero import zero_adapter
-from adapters.store import AdapterStore, Manifest
+from adapters.store import AdapterStore, Manifest, Publication
+from adapters.store.shape import shape_of
 from adapters.training.trainer import Progress, TrainedAdapter, train_adapters
 from sim.progress import Watcher
 from sim.scenario import AdaptersBlock
@@ -49,7 +51,9 @@ def obtain_zero(base: Base, block: AdaptersBlock, store: AdapterStore) -> str:
         data_hash="",
         seed=0,
     )
-    return store.publish(zero_adapter(base.model, block.spec), manifest, name="zero")
+    adapter = zero_adapter(base.model, block.spec)
+    name = store.fitting_name("zero", base.fingerprint, shape_of(adapter))
+    return store.publish(adapter, manifest, name=name)
 
 
 def _train(
@@ -71,12 +75,22 @@ def _train(
         on_progress=on_progress,
     )
     items = [
-        (results[job.name].adapter, _manifest(base, job, results[job.name]), job.name)
-        for job in jobs.values()
+        _publication(
+            store, results[job.name].adapter, _manifest(base, job, results[job.name]), job, person=key
+        )
+        for key, job in jobs.items()
     ]
     revisions = store.publish_many(items)
     shutil.rmtree(folder)
     return dict(zip(jobs, revisions, strict=True))
+
+
+def _publication(
+    store: AdapterStore, adapter: Adapter, manifest: Manifest, job: Job, *, person: str
+) -> Publication:
+    """Under the job's name; a training on another base or of another rank begins a record of its own."""
+    name = store.fitting_name(job.name, manifest.base_fingerprint, shape_of(adapter))
+    return Publication(adapter, manifest, name, person if job.kind == "personal" else "")
 
 
 def _training_id(jobs: Mapping[str, Job]) -> str:

@@ -27,6 +27,14 @@ class RunDirError(SimError):
     """A run directory that is missing, taken, locked, unfinished or damaged."""
 
 
+class GraphError(SimError):
+    """A file of edges or labels that cannot be read as asked; names file, line and column."""
+
+
+class SeriesError(SimError):
+    """A file of real opinions that cannot be read as asked; names file, line and column."""
+
+
 USER_ERRORS: tuple[type[Exception], ...] = (
     SimError,
     AgentsError,

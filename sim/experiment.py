@@ -16,12 +16,13 @@ from adapters.engines.protocol import Engine
 from adapters.store import AdaptersFor, AdapterStore
 from agents.bindings import AdapterRefs, bind
 from agents.policy import StructuredPolicy
-from metrics.stance import StanceWeights
+from sim.adapter_evidence import keep_rollouts
 from sim.cell import grid
 from sim.comparison import compare_run
 from sim.errors import RunDirError
 from sim.feeds import FeedPolicy
-from sim.measuring import measure
+from sim.measuring import CellMeasures, measure
+from sim.opinion_cell import opinion_model, run_opinion_cell
 from sim.preparation import Prepared, obtain_adapters, prepare
 from sim.progress import Silent, Watcher
 from sim.provenance import hardware, versions
@@ -106,7 +107,11 @@ def _run(
             cell = run.cell(key)
             if not cell.done:
                 with clock.measuring(key.id):
-                    _run_cell(scenario, ready, cell, refs, engine, watcher)
+                    measures = _run_cell(scenario, ready, cell, refs, engine, watcher)
+                    if opinion_model(key.condition) is None:
+                        keep_rollouts(store, scenario, run.path.name, cell, watcher)
+                    write_frame(measures.stance, cell.stance_file)
+                    write_frame(measures.values, cell.metrics_file)
     finally:
         engine.close()
         run.add_usage(asdict(engine.spent))
@@ -119,9 +124,12 @@ def _run(
 
 def _run_cell(
     scenario: Scenario, ready: Prepared, cell: CellDir, refs: AdapterRefs, engine: Engine, watcher: Watcher
-) -> None:
+) -> CellMeasures:
     key, block = cell.key, scenario.simulation
     world = ready.worlds[key.size, key.seed]
+    if name := opinion_model(key.condition):
+        model = scenario.opinion_models.model(name)
+        return run_opinion_cell(cell, world, name, model, ready.scorer, watcher)
     bindings = bind(
         key.condition,
         world.population,
@@ -139,17 +147,15 @@ def _run_cell(
         actions=block.actions,
     )
     simulation.run(cell, watcher)
-    weights = StanceWeights(**scenario.stance.model_dump())
-    measures = measure(cell, world.population, ready.scorer, weights, block.steps)
-    write_frame(measures.stance, cell.stance_file)
-    write_frame(measures.values, cell.metrics_file)
+    return measure(cell, world.population, ready.scorer, scenario.stance.weights, block.steps)
 
 
 def _engine(scenario: Scenario, ready: Prepared, store: AdapterStore) -> Engine:
     from adapters.engines.local import LocalEngine
+    from adapters.store.tiers import TieredAdapters
 
     block = scenario.engine
-    adapters = AdaptersFor(ready.base, store)
+    adapters = TieredAdapters(AdaptersFor(ready.base, store), warm_bytes=block.warm_mib << 20)
     return LocalEngine(ready.base, adapters, max_slots=block.max_slots, token_budget=block.token_budget)
 
 
@@ -168,7 +174,8 @@ def _check_directory(run: RunDir, scenario: Scenario, resume: bool) -> None:
         raise RunDirError(
             f"{run.path}: holds a run already ({run.state}). Add --resume to go on with it, or name another --out."
         )
-    before, now = run.manifest["scenario"], as_plain(scenario)
+    # A key that the run's version did not know yet has its default.
+    before, now = as_plain(run.scenario), as_plain(scenario)
     if changed := sorted(_differences(before, now)):
         raise RunDirError(
             f"{run.path}: holds a run of another scenario; {', '.join(changed[:5])} differ. "
@@ -208,7 +215,7 @@ def _manifest(scenario: Scenario, ready: Prepared) -> dict[str, Any]:
             f"n{size}-s{seed}": {"follows": len(world.follows), "edges_left_out": dict(world.edges_left_out)}
             for (size, seed), world in ready.worlds.items()
         },
-        "stance_scorer": asdict(ready.scorer.held_out),
+        "stance_scorer": {"kind": ready.scorer.kind, **asdict(ready.scorer.held_out)},
         "versions": versions(),
         "hardware": hardware(),
     }

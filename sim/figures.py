@@ -8,6 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from metrics.attention import lorenz_curve
+from metrics.cascade import gini
 from metrics.catalogue import CATALOGUE
 from sim.run_dir import RunDir
 
@@ -22,6 +24,9 @@ SERIES_METRICS = (
     "cross_side_exposure",
     "failure_rate",
 )
+CURVE_POINTS = 200
+"""Of each Lorenz curve: more than a screen can show would only swell the file."""
+
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe & Ito 2008
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
 _MARKERS = ("circle", "square", "diamond", "cross", "triangle-up")
@@ -86,7 +91,10 @@ def ratio_figure(run: RunDir, compared: pd.DataFrame) -> Captioned:
         )
     figure.add_vline(x=1, line_dash="dot", line_color="#666")
     figure.update_xaxes(type="log", title_text=f"{compare.treatment} / {compare.control}", range=[-1, 1])
-    figure.update_layout(height=160 + 24 * len(rows), **_STYLE, margin={"t": 30, "l": 260, "b": 40})
+    height = 140 + 22 * rows["metric"].nunique()
+    figure.update_layout(
+        height=height, **_STYLE, margin={"t": 60, "l": 260, "b": 40}, legend={"orientation": "h", "y": 1.05}
+    )
     caption = (
         f"{compare.treatment} as a multiple of {compare.control}, with 95% intervals over seeds "
         "(cut at a tenth and tenfold); 1 is no change."
@@ -98,12 +106,7 @@ def stance_figure(run: RunDir) -> Captioned:
     """Users' final stance by side and condition, all seeds together, for the largest size."""
     size, last = max(run.scenario.population.size), run.scenario.simulation.steps
     side = run.read_population(size).set_index("agent_id")["side"]
-    frames = [
-        cell.read_stance().assign(condition=cell.key.condition)
-        for cell in run.cells()
-        if cell.done and cell.key.size == size
-    ]
-    users = pd.concat(frames, ignore_index=True)
+    users = _stances(run, size)
     users = users[users["step"] == last]
     figure = go.Figure()
     for place, label in enumerate(run.manifest["sides"]):
@@ -125,17 +128,110 @@ def stance_figure(run: RunDir) -> Captioned:
     return Captioned(figure, f"Stance of users after step {last} by side, N = {size}, all seeds together.")
 
 
+def stance_bands_figure(run: RunDir) -> Captioned:
+    """Each side's stance over steps, condition by condition: median, middle half and middle four fifths."""
+    size, last = max(run.scenario.population.size), run.scenario.simulation.steps
+    side = run.read_population(size).set_index("agent_id")["side"]
+    conditions = list(dict.fromkeys(cell.key.condition for cell in run.cells() if cell.done))
+    columns = min(3, len(conditions))
+    rows = -(-len(conditions) // columns)
+    figure = make_subplots(
+        rows,
+        columns,
+        subplot_titles=conditions,
+        shared_yaxes=True,
+        horizontal_spacing=0.04,
+        vertical_spacing=0.3 / rows,
+    )
+    for index, condition in enumerate(conditions):
+        where = {"row": index // columns + 1, "col": index % columns + 1}
+        users = _stances(run, size, condition)
+        users = users.assign(side=users["user_id"].map(side))
+        for place, label in enumerate(run.manifest["sides"]):
+            by_step = users[users["side"] == label].groupby("step")["stance"]
+            for low, high in ((0.1, 0.9), (0.25, 0.75)):
+                _fill(figure, by_step.quantile(low), by_step.quantile(high), label, place, **where)
+            _line(figure, by_step.median(), label, place, legend=index == 0, **where)
+    figure.update_yaxes(range=[-1.05, 1.05])
+    figure.update_yaxes(title_text="stance", col=1)
+    figure.update_xaxes(title_text="step", row=rows)
+    figure.update_layout(
+        height=120 + 260 * rows,
+        **_STYLE,
+        margin={"t": 90, "b": 40},
+        legend={"orientation": "h", "y": 1 + 0.3 / rows},
+    )
+    return Captioned(
+        figure,
+        f"Stance of each side from step 0 to {last}, N = {size}, all seeds together: line the median, bands the "
+        "middle half and the middle four fifths of users with a stance.",
+    )
+
+
+def lorenz_figure(run: RunDir, attention: pd.DataFrame) -> Captioned:
+    """How unequally likes fall on posts, one curve a condition.
+
+    Args:
+        run: for its conditions and size.
+        attention: of `sim.attention.post_attention`.
+    """
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[0, 1], y=[0, 1], mode="lines", name="all alike", line={"color": "#666", "dash": "dot", "width": 1}
+    )
+    said = []
+    for place, condition in enumerate(run.scenario.conditions):
+        likes = attention.loc[attention["condition"] == condition, "likes"].to_numpy()
+        curve = lorenz_curve(likes, points=CURVE_POINTS)
+        if len(curve.held):
+            said.append(f"{condition} {gini(likes):.2f}")
+            figure.add_scatter(
+                x=curve.holders, y=curve.held, mode="lines", name=condition,
+                line={"color": _COLOURS[place % 5], "dash": _DASHES[place % 5]},
+            )  # fmt: skip
+    figure.update_xaxes(title_text="share of posts, least liked first", range=[0, 1])
+    figure.update_yaxes(title_text="share of likes", range=[0, 1])
+    figure.update_layout(height=420, **_STYLE, margin={"t": 30, "b": 40})
+    caption = (
+        f"Lorenz curves of likes per post, N = {max(run.scenario.population.size)}, all seeds together; the further "
+        f"below the diagonal, the fewer posts hold the likes. Gini coefficients: {', '.join(said)}."
+    )
+    return Captioned(figure, caption)
+
+
+def _stances(run: RunDir, size: int, condition: str | None = None) -> pd.DataFrame:
+    """Stances in all finished cells of a size: user_id, step, stance, condition."""
+    frames = [
+        cell.read_stance().assign(condition=cell.key.condition)
+        for cell in run.cells()
+        if cell.done and cell.key.size == size and condition in (None, cell.key.condition)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
 def _band(
     figure: Any, by_step: pd.DataFrame, condition: str, place: int, *, legend: bool, row: int, col: int
 ) -> None:
-    colour = _COLOURS[place % 5]
-    outline = [*by_step.index, *by_step.index[::-1]], [*by_step["max"], *by_step["min"][::-1]]
+    where = {"row": row, "col": col}
+    _fill(figure, by_step["min"], by_step["max"], condition, place, **where)
+    _line(figure, by_step["mean"], condition, place, legend=legend, **where)
+
+
+def _fill(
+    figure: Any, low: pd.Series[float], high: pd.Series[float], name: str, place: int, *, row: int, col: int
+) -> None:
     figure.add_scatter(
-        x=outline[0], y=outline[1], fill="toself", fillcolor=colour, opacity=0.15, line={"width": 0},
-        hoverinfo="skip", showlegend=False, legendgroup=condition, row=row, col=col,
+        x=[*low.index, *low.index[::-1]], y=[*high, *low[::-1]], mode="lines", line={"width": 0}, fill="toself",
+        fillcolor=_COLOURS[place % 5], opacity=0.15, hoverinfo="skip", showlegend=False, legendgroup=name,
+        row=row, col=col,
     )  # fmt: skip
+
+
+def _line(
+    figure: Any, middle: pd.Series[float], name: str, place: int, *, legend: bool, row: int, col: int
+) -> None:
     figure.add_scatter(
-        x=by_step.index, y=by_step["mean"], mode="lines+markers", name=condition, legendgroup=condition,
-        showlegend=legend, line={"color": colour, "dash": _DASHES[place % 5]},
+        x=middle.index, y=middle, mode="lines+markers", name=name, legendgroup=name, showlegend=legend,
+        line={"color": _COLOURS[place % 5], "dash": _DASHES[place % 5]},
         marker={"symbol": _MARKERS[place % 5], "size": 5}, row=row, col=col,
     )  # fmt: skip

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
 from agents.population import Population
 from metrics.failures import measure_ledger
-from metrics.measure import measure_cell
-from metrics.stance import StanceScorer, StanceWeights, stance_evidence, user_stance_by_step
+from metrics.measure import measure_moments
+from metrics.moments import Moments
+from metrics.stance import StanceScorer, StanceWeights
 from metrics.tables import CellTables
 from sim.platform_tables import read_tables
 from sim.rng import generator
@@ -51,17 +51,16 @@ def measure(
         weights=weights,
     )
     rng = generator(cell.key.seed, "communities", cell.key.size)
-    measured = measure_cell(tables, moments, rng=rng)
-    values = pd.concat([measured, measure_ledger(failure_view(ledger), moments)], ignore_index=True)
-    return CellMeasures(values, _stances(tables, scorer, moments))
+    seen = Moments.of(tables, moments, rng=rng)
+    failures = measure_ledger(failure_view(ledger), moments)
+    values = pd.concat([measure_moments(seen), failures], ignore_index=True)
+    return CellMeasures(values, _stances(seen.stance))
 
 
-def _stances(tables: CellTables, scorer: StanceScorer, steps: Sequence[int]) -> pd.DataFrame:
-    evidence = stance_evidence(tables.posts, tables.comments, tables.likes, tables.dislikes, scorer)
-    by_step = user_stance_by_step(evidence, tables.users, steps, tables.weights)
+def _stances(by_step: pd.DataFrame) -> pd.DataFrame:
     parts = [
-        pd.DataFrame({"step": step, "user_id": tables.users, "stance": by_step[step].to_numpy()})
-        for step in steps
+        pd.DataFrame({"step": step, "user_id": by_step.index, "stance": stance.to_numpy()})
+        for step, stance in by_step.items()
     ]
     return pd.concat(parts, ignore_index=True)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from metrics.power import MOST_SEEDS
+
 
 def number(value: float | None, *, signed: bool = False) -> str:
     """Three digits that matter; a dash where there is no value."""
@@ -21,6 +23,13 @@ def number(value: float | None, *, signed: bool = False) -> str:
 def interval(low: float, high: float) -> str:
     """`[low, high]`, or a dash."""
     return "–" if pd.isna(low) or pd.isna(high) else f"[{number(low)}, {number(high)}]"
+
+
+def seeds(count: float) -> str:
+    """How many seeds a contrast needs; a dash where that is unknown."""
+    if pd.isna(count):
+        return "–"
+    return f"{count:,.0f}" if math.isfinite(count) else f"> {MOST_SEEDS:,}"
 
 
 def to_json(value: Any) -> str:

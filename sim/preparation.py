@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.bindings import AdapterRefs
-from metrics.stance import StanceScorer, fit_stance_scorer
+from metrics.stance import StanceScorer
 from sim.people import People, gather
 from sim.progress import Watcher
-from sim.rng import generator
 from sim.scenario import Scenario
+from sim.stance import fit_scorer
 from sim.world import World, build_world
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def prepare(scenario: Scenario) -> Prepared:
         AgentsError: for a corpus, population or graph that cannot be as asked.
         BaseModelError: for a base that cannot be loaded.
         BaseMismatchError: for adapter targets that the base does not have.
+        StanceError, EmbeddingError, JudgementError: for a stance scorer that cannot be had.
     """
     people = gather(scenario)
     worlds = {
@@ -63,7 +64,8 @@ def prepare(scenario: Scenario) -> Prepared:
         for size in scenario.population.size
         for seed in scenario.seeds
     }
-    return Prepared(people, _base(scenario), worlds, _scorer(scenario, people))
+    base = _base(scenario)
+    return Prepared(people, base, worlds, fit_scorer(scenario, people, lambda: base))
 
 
 def check(scenario: Scenario) -> list[str]:
@@ -80,8 +82,8 @@ def check(scenario: Scenario) -> list[str]:
         + "".join(f", {count} {reason}" for reason, count in left_out.items() if count),
         f"base {base.name}: {base.fingerprint[:12]}{' (toy)' if base.is_toy else ''}",
         f"personal adapters: {adapters} of rank {scenario.adapters.rank}",
-        f"stance scorer: {record.accuracy_user:.2f} of {record.n_users} held-out people on their side, "
-        f"{record.accuracy_post:.2f} of posts",
+        f"stance scorer: {ready.scorer.kind}, {record.accuracy_user:.2f} of {record.n_users} held-out people on "
+        f"their side, {record.accuracy_post:.2f} of posts",
     ]
 
 
@@ -140,22 +142,3 @@ def _base(scenario: Scenario) -> Base:
 
 def _texts(people: People, user_id: str) -> tuple[str, ...]:
     return tuple(post.text for post in people.splits[user_id].train)
-
-
-def _scorer(scenario: Scenario, people: People) -> StanceScorer:
-    """Fitted on the training posts of everybody on the two sides, drawn or not."""
-    texts: list[str] = []
-    sides: list[str] = []
-    users: list[str] = []
-    for user_id, split in people.splits.items():
-        own: Sequence[str] = _texts(people, user_id)
-        texts += own
-        sides += [str(split.user.side)] * len(own)
-        users += [user_id] * len(own)
-    return fit_stance_scorer(
-        texts,
-        sides,
-        users,
-        rng=generator(scenario.population.seed, "stance scorer"),
-        positive_side=people.sides[0],
-    )

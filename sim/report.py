@@ -12,15 +12,21 @@ from markupsafe import Markup
 
 from metrics.catalogue import CATALOGUE
 from metrics.failures import failure_summary
-from metrics.published import published_frame
 from sim.atomic import write_text
-from sim.comparison import CONTRAST_COLUMNS, compare_run
-from sim.figures import ratio_figure, series_figure, stance_figure
+from sim.attention import engagement_tails, post_attention
+from sim.comparison import compare_run
+from sim.figures import (
+    Captioned,
+    lorenz_figure,
+    ratio_figure,
+    series_figure,
+    stance_bands_figure,
+    stance_figure,
+)
 from sim.measuring import FAILURE_COLUMNS, failure_view
-from sim.numbers import interval, number
+from sim.numbers import number
+from sim.report_tables import contrasts, outcomes, published, tails
 from sim.run_dir import RunDir
-
-Row = dict[str, str]
 
 
 def write_report(run: RunDir) -> Path:
@@ -36,19 +42,17 @@ def _content(run: RunDir) -> dict[str, Any]:
 
     manifest, compared = run.manifest, compare_run(run)
     finished = [cell for cell in run.cells() if cell.done]
-    figures = []
-    if finished:
-        figures = [series_figure(run), stance_figure(run)]
-        if not compared.empty:
-            figures.insert(1, ratio_figure(run, compared))
+    attention = post_attention(run)
+    figures = _figures(run, compared, attention) if finished else []
     return {
         "scenario": run.scenario,
         "manifest": manifest,
         "state": run.state,
         "done": len(finished),
         "cells": len(run.cells()),
-        "contrasts": _contrasts(compared),
-        "published": _published(compared),
+        "contrasts": contrasts(compared),
+        "published": published(compared),
+        "tails": tails(engagement_tails(attention)),
         "failures": _failures(run),
         "catalogue": list(CATALOGUE.values()),
         "figures": [
@@ -62,93 +66,25 @@ def _content(run: RunDir) -> dict[str, Any]:
     }
 
 
-def _contrasts(compared: pd.DataFrame) -> list[dict[str, Any]]:
-    """One table for each pair of conditions and size."""
-    tables = []
-    for keys, rows in compared.groupby([*CONTRAST_COLUMNS, "n"], sort=False):
-        treatment, control, n = keys if isinstance(keys, tuple) else (keys,)
-        tables.append(
-            {
-                "treatment": treatment,
-                "control": control,
-                "n": n,
-                "rows": [_comparison_row(row) for row in rows.to_dict("records")],
-                "notes": _notes(rows),
-            }
-        )
-    return tables
+def _figures(run: RunDir, compared: pd.DataFrame, attention: pd.DataFrame) -> list[Captioned]:
+    figures = [series_figure(run)]
+    if not compared.empty:
+        figures.append(ratio_figure(run, compared))
+    figures += [stance_figure(run), stance_bands_figure(run)]
+    if attention["likes"].any():
+        figures.append(lorenz_figure(run, attention))
+    return figures
 
 
-def _notes(rows: pd.DataFrame) -> dict[str, list[str]]:
-    """Each remark once, with the measures it is about."""
-    notes: dict[str, list[str]] = {}
-    for row in rows.to_dict("records"):
-        if row["note"]:
-            notes.setdefault(row["note"], []).append(CATALOGUE[row["metric"]].label)
-    return {note: ["all measures"] if len(labels) == len(rows) else labels for note, labels in notes.items()}
-
-
-def _comparison_row(row: dict[Any, Any]) -> Row:
-    return {
-        "label": CATALOGUE[row["metric"]].label,
-        "definition": CATALOGUE[row["metric"]].definition,
-        "treatment": number(row["treatment"]),
-        "control": number(row["control"]),
-        "difference": number(row["difference"], signed=True),
-        "interval": interval(row["low"], row["high"]),
-        "ratio": number(row["ratio"]),
-        "ratio_interval": interval(row["ratio_low"], row["ratio_high"]),
-        "p": number(row["p_value"]),
-        "seeds": str(row["n_seeds"]),
-        "clear": "yes" if row["low"] > 0 or row["high"] < 0 else "",
-    }
-
-
-def _published(compared: pd.DataFrame) -> list[Row]:
-    """The paper's rows beside ours of the contrast LoRA against the shared base."""
-    if compared.empty:
-        return []
-    pair = (compared["treatment_condition"] == "lora") & (compared["control_condition"] == "shared_base")
-    rows: list[Row] = []
-    for metric, theirs in published_frame().groupby("metric", sort=False):
-        ours = compared[pair & (compared["metric"] == metric)]
-        rows += [
-            {
-                "label": CATALOGUE[str(metric)].label,
-                "n": str(row["n"]),
-                "lora": number(row["treatment"]),
-                "difference": f"{number(row['difference'], signed=True)} {interval(row['low'], row['high'])}",
-                "ratio": number(row["ratio"]),
-                "paper_lora": _three(theirs["lora"]),
-                "paper_difference": _three(theirs["difference"], signed=True),
-                "paper_ratio": _three(theirs["ratio"]),
-            }
-            for row in ours.to_dict("records")
-        ]
-    return rows
-
-
-def _three(values: pd.Series[float], *, signed: bool = False) -> str:
-    return " / ".join(number(v, signed=signed) for v in values) if values.notna().any() else "–"
-
-
-def _failures(run: RunDir) -> list[Row]:
-    rows: list[Row] = []
+def _failures(run: RunDir) -> list[dict[str, str]]:
+    summaries = []
     for condition in run.scenario.conditions:
         ledgers = [
-            failure_view(cell.ledger.read(FAILURE_COLUMNS))
+            cell.ledger.read(FAILURE_COLUMNS)
             for cell in run.cells()
             if cell.done and cell.key.condition == condition
         ]
-        if ledgers:
-            summary = failure_summary(pd.concat(ledgers, ignore_index=True))
-            rows += [
-                {
-                    "condition": condition,
-                    "outcome": r["value"],
-                    "count": str(r["count"]),
-                    "rate": f"{r['rate']:.2%}",
-                }
-                for r in summary[summary["field"] == "outcome"].to_dict("records")
-            ]
-    return rows
+        if asked := [ledger for ledger in ledgers if len(ledger)]:
+            view = failure_view(pd.concat(asked, ignore_index=True))
+            summaries.append((condition, failure_summary(view)))
+    return outcomes(summaries)

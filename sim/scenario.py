@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from adapters.lora.spec import LoraSpec
 from adapters.training.config import TrainConfig
@@ -13,20 +13,18 @@ from agents.apportionment import SideShares
 from agents.bindings import Condition
 from agents.decision import ALL_ACTIONS, Action
 from agents.derangement import Permute
+from agents.opinion.models import OPINION_CONDITIONS
 from agents.personas import DEFAULT_PERSONA
 from agents.rendering import DEFAULT_RENDERING, Rendering
-from metrics.stance.users import StanceWeights
+from sim.block import Block
+from sim.opinion_blocks import OpinionModelsBlock
+from sim.stance_block import StanceBlock
 
 _SPEC = LoraSpec()
 _TRAIN = TrainConfig()
-_WEIGHTS = StanceWeights()
 
 
-class _Block(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class ColumnsBlock(_Block):
+class ColumnsBlock(Block):
     """Names of the columns in a corpus file; a key left out is found by its usual names."""
 
     user: str | None = None
@@ -43,7 +41,7 @@ class ColumnsBlock(_Block):
     """Column of the expected actions per step, in (0, 1]."""
 
 
-class SyntheticCorpus(_Block):
+class SyntheticCorpus(Block):
     """A made-up community with known truth."""
 
     kind: Literal["synthetic"] = "synthetic"
@@ -56,7 +54,7 @@ class SyntheticCorpus(_Block):
     """Of the community alone. The shipped base was trained on a community with another seed."""
 
 
-class FileCorpus(_Block):
+class FileCorpus(Block):
     """Timelines from a file."""
 
     kind: Literal["file"]
@@ -72,7 +70,7 @@ class FileCorpus(_Block):
 CorpusBlock = Annotated[SyntheticCorpus | FileCorpus, Field(discriminator="kind")]
 
 
-class PopulationBlock(_Block):
+class PopulationBlock(Block):
     """Who takes part."""
 
     size: tuple[int, ...] = (64,)
@@ -104,7 +102,7 @@ class PopulationBlock(_Block):
         return self
 
 
-class HomophilousGraph(_Block):
+class HomophilousGraph(Block):
     """Stochastic block model with two blocks: the sides."""
 
     kind: Literal["homophilous"] = "homophilous"
@@ -115,7 +113,7 @@ class HomophilousGraph(_Block):
     """Expected share of those on the agent's own side."""
 
 
-class PreferentialGraph(_Block):
+class PreferentialGraph(Block):
     """Preferential attachment: the followed get followed."""
 
     kind: Literal["preferential"]
@@ -126,7 +124,7 @@ class PreferentialGraph(_Block):
     """Weight of one's own side against the other; 0.5 ignores sides."""
 
 
-class EdgeListGraph(_Block):
+class EdgeListGraph(Block):
     """The user's own graph."""
 
     kind: Literal["edges"]
@@ -138,7 +136,7 @@ class EdgeListGraph(_Block):
 GraphBlock = Annotated[HomophilousGraph | PreferentialGraph | EdgeListGraph, Field(discriminator="kind")]
 
 
-class AdaptersBlock(_Block):
+class AdaptersBlock(Block):
     """How a person becomes an adapter."""
 
     rank: int = Field(default=_SPEC.rank, ge=1, le=512)
@@ -168,7 +166,7 @@ class AdaptersBlock(_Block):
         return LoraSpec(self.rank, self.alpha, self.targets)
 
 
-class FeedBlock(_Block):
+class FeedBlock(Block):
     """What an agent sees before it acts."""
 
     kind: Literal["following+interest", "hot", "random"] = "following+interest"
@@ -179,7 +177,7 @@ class FeedBlock(_Block):
     """Only posts of the last so many steps."""
 
 
-class SamplingBlock(_Block):
+class SamplingBlock(Block):
     """How replies are drawn."""
 
     temperature: float = Field(default=1.0, ge=0)
@@ -192,7 +190,7 @@ class SamplingBlock(_Block):
     """Longest text of a post, in characters."""
 
 
-class SimulationBlock(_Block):
+class SimulationBlock(Block):
     """What happens."""
 
     steps: int = Field(default=10, ge=1)
@@ -215,7 +213,7 @@ class SimulationBlock(_Block):
         return self
 
 
-class LocalEngineBlock(_Block):
+class LocalEngineBlock(Block):
     """Batched multi-LoRA decoding in this process."""
 
     kind: Literal["local"] = "local"
@@ -225,31 +223,14 @@ class LocalEngineBlock(_Block):
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the base's weights."""
     max_slots: int = Field(default=64, ge=1)
-    """Adapters in memory at once."""
+    """Adapters in the model at once."""
+    warm_mib: int = Field(default=256, ge=0)
+    """Memory for adapters beside those in the model, in MiB, so that they are not read from disk at every step."""
     token_budget: int = Field(default=32_768, ge=256)
     """Tokens, of prompts and replies together, in memory at once; more requests wait."""
 
 
-class StanceBlock(_Block):
-    """What counts how much in a user's stance; weights against each other, from 0 up. Definition: ours."""
-
-    post: float = Field(default=_WEIGHTS.post, ge=0, allow_inf_nan=False)
-    """A post of one's own."""
-    quote: float = Field(default=_WEIGHTS.quote, ge=0, allow_inf_nan=False)
-    """The words added to a shared post."""
-    comment: float = Field(default=_WEIGHTS.comment, ge=0, allow_inf_nan=False)
-    """A comment."""
-    repost: float = Field(default=_WEIGHTS.repost, ge=0, allow_inf_nan=False)
-    """A shared post, at the stance of its words."""
-    like: float = Field(default=_WEIGHTS.like, ge=0, allow_inf_nan=False)
-    """A like, at the liked post's stance."""
-    dislike: float = Field(default=_WEIGHTS.dislike, ge=0, allow_inf_nan=False)
-    """A dislike, at minus the disliked post's stance."""
-    seed: float = Field(default=_WEIGHTS.seed, ge=0, allow_inf_nan=False)
-    """Seed posts; they are the same in all conditions."""
-
-
-class CompareBlock(_Block):
+class CompareBlock(Block):
     """Which conditions are paired."""
 
     treatment: Condition = "lora"
@@ -258,7 +239,7 @@ class CompareBlock(_Block):
     """What it is held against; every other condition is compared with it too."""
 
 
-class Scenario(_Block):
+class Scenario(Block):
     """One experiment: conditions × sizes × seeds over one corpus and one base."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")
@@ -284,7 +265,9 @@ class Scenario(_Block):
     engine: LocalEngineBlock = LocalEngineBlock()
     """What runs the model."""
     stance: StanceBlock = StanceBlock()
-    """What counts how much in a user's stance."""
+    """Who reads stance off a text, and what counts how much in a user's."""
+    opinion_models: OpinionModelsBlock = OpinionModelsBlock()
+    """Parameters of conditions that are classical opinion models."""
     compare: CompareBlock = CompareBlock()
     """Which conditions are paired."""
 
@@ -310,4 +293,9 @@ class Scenario(_Block):
                 raise ValueError(f"compare.{key}: {value} is not among conditions {list(self.conditions)}")
         if self.compare.treatment == self.compare.control:
             raise ValueError(f"compare: treatment and control are both {self.compare.control}")
+        if self.simulation.seed_posts < 2 and set(OPINION_CONDITIONS) & set(self.conditions):
+            raise ValueError(
+                f"simulation.seed_posts: got {self.simulation.seed_posts}; opinion models take first stances from "
+                "the seed posts, so they need at least 2, one of each side"
+            )
         return self

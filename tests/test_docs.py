@@ -34,6 +34,10 @@ FOLDERS = ("adapters", "agents", "benchmarks", "docs", "metrics", "scenarios", "
 BROUGHT = {"scenarios/timelines.jsonl.gz"}
 """Files that the reader brings."""
 GENERATED = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
+TUTORIALS = [
+    page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED and sum(1 for _ in blocks(page)) > 2
+]
+"""The pages of `docs/` that show how something is done; the others say what is."""
 SMALL = (
     "--set population.size=4 --set population.train_posts=10 --set adapters.epochs=1 --set simulation.steps=1"
 )
@@ -177,10 +181,10 @@ def beside_the_scenarios(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 @pytest.mark.usefixtures("beside_the_scenarios")
-@pytest.mark.parametrize("name", ["tutorial", "adapters", "run-directory"])
-def test_page_runs(name: str) -> None:
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_page_runs(page: Path) -> None:
     """Every command exits as shown and every example prints what stands below it."""
-    assert Session(DOCS / f"{name}.md").run() > 2
+    assert Session(page).run() > 2
 
 
 SHORT = {

@@ -13,7 +13,13 @@ from typing import Literal, Protocol, runtime_checkable
 Role = Literal["system", "user", "assistant"]
 FinishReason = Literal["stop", "length", "error"]
 ErrorKind = Literal[
-    "unknown_adapter", "incompatible_adapter", "prompt_too_long", "bad_grammar", "bad_request", "engine"
+    "unknown_adapter",
+    "incompatible_adapter",
+    "not_ready",
+    "prompt_too_long",
+    "bad_grammar",
+    "bad_request",
+    "engine",
 ]
 
 

@@ -29,3 +29,8 @@ class Adapter:
 
     spec: LoraSpec
     pairs: Mapping[str, LoraPair]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all factors together."""
+        return sum(factor.nbytes for pair in self.pairs.values() for factor in pair)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,18 +11,24 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from adapters.errors import CorruptAdapterError, UnknownAdapterError, UnsupportedAdapterError
 from adapters.lora.adapter import Adapter, LoraPair
 from adapters.lora.spec import LoraSpec
+from adapters.safetensors_header import Header, read_header
+from adapters.untrusted import MIB, UntrustedError, open_regular, read_regular, strict_json
 
 CONFIG_NAME = "adapter_config.json"
 WEIGHTS_NAME = "adapter_model.safetensors"
 
-_KEY = re.compile(r"base_model\.model\.(?P<path>.+)\.lora_(?P<factor>[AB])\.weight")
-_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+_KEY = re.compile(
+    r"base_model\.model\.(?P<path>[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*)\.lora_(?P<factor>[AB])\.weight"
+)
+_DTYPES = {"F32", "F16", "BF16"}
+_METADATA = {"format": "pt"}
+_LARGEST_CONFIG = 16 * MIB
 
 # Every field of a PEFT config is read, known to change nothing in the answer, or has to be empty.
 _READ = {"peft_type", "r", "lora_alpha", "use_rslora", "target_modules", "init_lora_weights"}
@@ -52,13 +59,31 @@ def read_peft(folder: str | Path) -> Adapter:
         CorruptAdapterError: unreadable or truncated files, wrong shapes, NaN or infinity.
     """
     folder = Path(folder)
-    config = _read_config(folder)
-    _refuse_unsupported(folder / CONFIG_NAME, config)
-    pairs = _pairs(folder / WEIGHTS_NAME, _read_tensors(folder))
-    spec = _spec(folder / CONFIG_NAME, config, pairs)
-    for path, pair in pairs.items():
-        _check_pair(f"{folder / WEIGHTS_NAME}: {path}", pair, spec.rank)
-    return Adapter(spec, pairs)
+    config = _parse_config(folder / CONFIG_NAME, _read_config(folder))
+    return _adapter(config, _read_tensors(folder), folder)
+
+
+def parse_peft(config: bytes, tensors: Mapping[str, Tensor], *, where: Path) -> Adapter:
+    """The adapter of a PEFT folder's two files.
+
+    Args:
+        config: content of `adapter_config.json`.
+        tensors: of `adapter_model.safetensors`.
+        where: the folder, for messages.
+
+    Raises:
+        UnsupportedAdapterError: as of `read_peft`.
+        CorruptAdapterError: as of `read_peft`.
+    """
+    return _adapter(_parse_config(where / CONFIG_NAME, config), tensors, where)
+
+
+def peft_files(adapter: Adapter, *, base_ref: str) -> dict[str, bytes]:
+    """What `write_peft` writes, by file name."""
+    return {
+        CONFIG_NAME: _config_text(adapter.spec, base_ref).encode(),
+        WEIGHTS_NAME: save(_named(adapter), metadata=_METADATA),
+    }
 
 
 def write_peft(adapter: Adapter, folder: str | Path, *, base_ref: str) -> None:
@@ -71,21 +96,24 @@ def write_peft(adapter: Adapter, folder: str | Path, *, base_ref: str) -> None:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {
+    half = folder / (WEIGHTS_NAME + ".tmp")
+    save_file(_named(adapter), half, metadata=_METADATA)
+    half.replace(folder / WEIGHTS_NAME)
+    half = folder / (CONFIG_NAME + ".tmp")
+    half.write_text(_config_text(adapter.spec, base_ref), encoding="utf-8")
+    half.replace(folder / CONFIG_NAME)
+
+
+def _named(adapter: Adapter) -> dict[str, Tensor]:
+    return {
         f"base_model.model.{path}.lora_{factor}.weight": tensor.contiguous()
         for path, pair in adapter.pairs.items()
         for factor, tensor in zip("AB", pair, strict=True)
     }
-    half = folder / (WEIGHTS_NAME + ".tmp")
-    save_file(tensors, half, metadata={"format": "pt"})
-    half.replace(folder / WEIGHTS_NAME)
-    half = folder / (CONFIG_NAME + ".tmp")
-    half.write_text(json.dumps(_config(adapter.spec, base_ref), indent=2) + "\n", encoding="utf-8")
-    half.replace(folder / CONFIG_NAME)
 
 
-def _config(spec: LoraSpec, base_ref: str) -> dict[str, Any]:
-    return {
+def _config_text(spec: LoraSpec, base_ref: str) -> str:
+    config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": base_ref,
@@ -104,19 +132,36 @@ def _config(spec: LoraSpec, base_ref: str) -> dict[str, Any]:
         "rank_pattern": {},
         "alpha_pattern": {},
     }
+    return json.dumps(config, indent=2) + "\n"
 
 
-def _read_config(folder: Path) -> dict[str, Any]:
+def _read_config(folder: Path) -> bytes:
     path = folder / CONFIG_NAME
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+        return read_regular(path, _LARGEST_CONFIG)
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UnknownAdapterError(f"{path}: not there; expected a folder written by PEFT") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CorruptAdapterError(f"{path}: not JSON ({error}); copy the folder again") from error
+    except UntrustedError as error:
+        raise CorruptAdapterError(f"{path}: {error}; copy the folder again") from error
+
+
+def _parse_config(path: Path, content: bytes) -> dict[str, Any]:
+    try:
+        config = strict_json(content)
+    except UntrustedError as error:
+        raise CorruptAdapterError(f"{path}: {error}; copy the folder again") from error
     if not isinstance(config, dict):
         raise CorruptAdapterError(f"{path}: holds a {type(config).__name__}; expected a JSON object")
+    _refuse_unsupported(path, config)
     return config
+
+
+def _adapter(config: Mapping[str, Any], tensors: Mapping[str, Tensor], where: Path) -> Adapter:
+    pairs = _pairs(where / WEIGHTS_NAME, tensors)
+    spec = _spec(where / CONFIG_NAME, config, pairs)
+    for path, pair in pairs.items():
+        _check_pair(f"{where / WEIGHTS_NAME}: {path}", pair, spec.rank)
+    return Adapter(spec, pairs)
 
 
 def _refuse_unsupported(path: Path, config: Mapping[str, Any]) -> None:
@@ -138,6 +183,9 @@ def _refuse_unsupported(path: Path, config: Mapping[str, Any]) -> None:
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
     path = folder / WEIGHTS_NAME
     try:
+        with open_regular(path) as file:
+            header = read_header(file, os.fstat(file.fileno()).st_size)
+        check_dtypes(path, header)
         return dict(load_file(path))
     except FileNotFoundError as error:
         if (folder / "adapter_model.bin").exists():
@@ -146,8 +194,21 @@ def _read_tensors(folder: Path) -> dict[str, Tensor]:
                 f"save the adapter again with safe_serialization=True"
             ) from error
         raise UnknownAdapterError(f"{path}: not there; expected a folder written by PEFT") from error
-    except SafetensorError as error:
+    except (UntrustedError, SafetensorError) as error:
         raise CorruptAdapterError(f"{path}: damaged or truncated ({error}); copy it again") from error
+
+
+def check_dtypes(path: Path, header: Header) -> None:
+    """Judge tensors by their header, before any value is read.
+
+    Raises:
+        UnsupportedAdapterError: a dtype that no adapter has; names the tensor.
+    """
+    for name, place in header.tensors.items():
+        if place.dtype not in _DTYPES:
+            raise UnsupportedAdapterError(
+                f"{path}: {name} has dtype {place.dtype}; expected float32, float16 or bfloat16"
+            )
 
 
 def _pairs(path: Path, tensors: Mapping[str, Tensor]) -> dict[str, LoraPair]:
@@ -173,33 +234,30 @@ def _spec(path: Path, config: Mapping[str, Any], pairs: Mapping[str, LoraPair]) 
     named = config.get("target_modules")
     if isinstance(named, list) and {str(name).rpartition(".")[2] for name in named} != targets:
         raise CorruptAdapterError(
-            f"{path}: target_modules is {sorted(named)}, but the weights are of {sorted(targets)}; "
+            f"{path}: target_modules is {sorted(map(str, named))}, but the weights are of {sorted(targets)}; "
             f"the two files do not belong together"
         )
+    values = {
+        "rank": config.get("r"),
+        "alpha": config.get("lora_alpha"),
+        "targets": sorted(targets),
+        "rslora": config.get("use_rslora") or False,
+    }
     try:
-        return LoraSpec(
-            rank=config["r"],
-            alpha=float(config["lora_alpha"]),
-            targets=tuple(targets),
-            rslora=bool(config.get("use_rslora", False)),
-        )
-    except KeyError as error:
-        raise CorruptAdapterError(f"{path}: {error.args[0]} is missing") from error
-    except (TypeError, ValueError) as error:
-        raise CorruptAdapterError(f"{path}: {error}") from error
+        return LoraSpec.from_dict(values)
+    except ValueError as error:
+        raise CorruptAdapterError(
+            f"{path}: r, lora_alpha or use_rslora is missing or wrong ({error})"
+        ) from error
 
 
 def _check_pair(where: str, pair: LoraPair, rank: int) -> None:
     A, B = pair
-    if A.ndim != 2 or B.ndim != 2 or A.shape[0] != rank or B.shape[1] != rank:
+    if A.ndim != 2 or B.ndim != 2 or A.shape[0] != rank or B.shape[1] != rank or 0 in (*A.shape, *B.shape):
         raise CorruptAdapterError(
             f"{where}: A, B have shapes {tuple(A.shape)}, {tuple(B.shape)}; "
             f"expected ({rank}, d_in), (d_out, {rank}), since r is {rank}"
         )
     for factor, tensor in zip("AB", pair, strict=True):
-        if tensor.dtype not in _DTYPES:
-            raise UnsupportedAdapterError(
-                f"{where}: lora_{factor} is {tensor.dtype}; expected float32, float16 or bfloat16"
-            )
         if not torch.isfinite(tensor).all():
             raise CorruptAdapterError(f"{where}: lora_{factor} holds NaN or infinity; train it again")

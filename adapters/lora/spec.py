@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 ATTENTION_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj")
@@ -31,12 +33,13 @@ class LoraSpec:
     def __post_init__(self) -> None:
         if not 1 <= self.rank <= 512:
             raise ValueError(f"rank: got {self.rank}; expected a whole number from 1 to 512")
-        if not self.alpha > 0:
-            raise ValueError(f"alpha: got {self.alpha}; expected a number above 0")
+        if not 0 < self.alpha <= sys.float_info.max:
+            raise ValueError(f"alpha: got {self.alpha}; expected a finite number above 0")
         if not self.targets or len(set(self.targets)) != len(self.targets):
             raise ValueError(
                 f"targets: got {self.targets}; expected distinct names such as {ATTENTION_TARGETS}"
             )
+        object.__setattr__(self, "alpha", float(self.alpha))
         object.__setattr__(self, "targets", tuple(sorted(self.targets)))
 
     @property
@@ -47,3 +50,26 @@ class LoraSpec:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for manifests."""
         return {**asdict(self), "targets": list(self.targets)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LoraSpec:
+        """Rebuild a spec from `as_dict`'s values.
+
+        Raises:
+            ValueError: for missing or unknown keys, or a value of another type or out of range.
+        """
+        match values:
+            case {
+                "rank": int(rank),
+                "alpha": int() | float() as alpha,
+                "targets": [*targets],
+                "rslora": bool(rslora),
+            } if (
+                len(values) == len(fields(cls))
+                and not isinstance(rank, bool)
+                and not isinstance(alpha, bool)
+                and all(isinstance(target, str) for target in targets)
+            ):
+                return cls(rank, alpha, tuple(targets), rslora)
+        expected = ", ".join(f.name for f in fields(cls))
+        raise ValueError(f"spec: got {str(values)[:200]}; expected {expected} as `as_dict` gives them")

@@ -1,55 +1,25 @@
-"""The SQLite file that says which revisions exist: opening it, its schema, its errors in plain words.
+"""The SQLite file that says what exists in a store: opening it, keeping it at the present version, its errors.
 
 Rollback journal, not WAL: a reader needs no write access, the file is whole by itself and can be copied, and
-writers hold it for milliseconds. `synchronous = EXTRA` makes a commit survive a power cut. Every
-operation has a connection of its own, so that a catalog may be shared by threads and inherited by forks.
+writers hold it for milliseconds. `synchronous = EXTRA` makes a commit survive a power cut.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.errors import StoreError
+from adapters.store.layout import StoreLayout
+from adapters.store.migration import from_version_1
+from adapters.store.schema import SCHEMA, SCHEMA_VERSION
 
-SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x504C5552  # "PLUR"
-
-_SCHEMA = """
-CREATE TABLE revisions (
-    revision TEXT PRIMARY KEY,
-    base_name TEXT NOT NULL,
-    base_fingerprint TEXT NOT NULL,
-    kind TEXT NOT NULL,
-    rank INTEGER NOT NULL,
-    seed INTEGER NOT NULL,
-    data_hash TEXT NOT NULL,
-    training_key TEXT NOT NULL,
-    parent TEXT,
-    created_at TEXT NOT NULL,
-    size INTEGER NOT NULL,            -- bytes of all files
-    manifest_sha256 TEXT NOT NULL     -- of the bytes of manifest.json
-) WITHOUT ROWID;
-CREATE INDEX revisions_by_training_key ON revisions (training_key);
-
--- What each name has stood for (the entry with the highest sequence is its head)
-CREATE TABLE history (
-    name TEXT NOT NULL,
-    sequence INTEGER NOT NULL,        -- 1, 2, 3, ...
-    revision TEXT NOT NULL REFERENCES revisions (revision),
-    published_at TEXT NOT NULL,
-    PRIMARY KEY (name, sequence)
-) WITHOUT ROWID;
-CREATE INDEX history_by_revision ON history (revision);
-
-CREATE TABLE tags (
-    tag TEXT PRIMARY KEY,
-    revision TEXT NOT NULL REFERENCES revisions (revision)
-) WITHOUT ROWID;
-CREATE INDEX tags_by_revision ON tags (revision);
-"""
+_BULK_CACHE_KIB = 256 * 1024
 
 _CURES = {
     sqlite3.SQLITE_BUSY: "another process keeps it locked; try again when it is done",
@@ -63,8 +33,28 @@ _CURES = {
 }
 
 
+class _State(NamedTuple):
+    """What a file looks like from outside; another state may be another file."""
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, path: Path) -> _State | None:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
+        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 class Catalog:
-    """One catalog file.
+    """One catalog file, safe to share between threads and to inherit by forks.
+
+    Connections are kept for the next operation, since opening one costs more than a look-up. One is used again only
+    while the file is as it was left, and never in another process than the one that opened it.
 
     Args:
         path: of the SQLite file; nothing is opened or created until it is used.
@@ -74,6 +64,12 @@ class Catalog:
     def __init__(self, path: Path, *, wait: float) -> None:
         self.path = path
         self._wait = wait
+        self._idle: list[tuple[sqlite3.Connection, _State]] = []
+        self._inherited: list[tuple[sqlite3.Connection, _State]] = []
+        self._process = os.getpid()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _catalog, (self.path, self._wait)
 
     def exists(self) -> bool:
         """Whether there is a catalog with a schema; a file that a crash left empty is none.
@@ -81,10 +77,11 @@ class Catalog:
         Raises:
             StoreError: when the file is something else, unreadable or of a newer version.
         """
-        if not self.path.is_file():
-            return False
-        with self._connected("rw") as db:
-            return self._version(db) > 0
+        with self._plain_errors():
+            db = self._borrow()
+            if db is not None:
+                self._give_back(db)
+            return db is not None
 
     def create(self) -> None:
         """Make an empty catalog unless another process just did.
@@ -92,14 +89,18 @@ class Catalog:
         Raises:
             StoreError: when the folder cannot be written or the file is something else.
         """
-        with self._connected("rwc") as db:
-            db.execute("BEGIN IMMEDIATE")
-            if self._version(db) == 0:
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            db.execute("COMMIT")
+        with self._plain_errors():
+            db = self._connect("rwc")
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                if self._version(db) == 0:
+                    for statement in SCHEMA:
+                        db.execute(statement)
+                    db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                db.execute("COMMIT")
+            finally:
+                db.close()
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -110,42 +111,110 @@ class Catalog:
         Raises:
             StoreError: when there is no catalog, or it cannot be read.
         """
-        with self._existing() as db:
+        with self._lent() as db:
             db.execute("PRAGMA query_only = ON")
-            db.execute("BEGIN")
+            self._begin(db, "BEGIN")
             yield db
             db.execute("COMMIT")
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, bulk: bool = False) -> Iterator[sqlite3.Connection]:
         """The only writer for the time of the block; committed at its end, undone when it raises.
+
+        Args:
+            bulk: many thousand rows are to come; lets SQLite use up to 256 MiB of memory.
 
         Raises:
             StoreError: when there is no catalog, or it cannot be written.
         """
-        with self._existing() as db:
-            db.execute("PRAGMA synchronous = EXTRA")
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("BEGIN IMMEDIATE")
+        with self._lent() as db:
+            db.execute("PRAGMA query_only = OFF")
+            if bulk:
+                db.execute(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
+            self._begin(db, "BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
+            if bulk:
+                db.execute("PRAGMA cache_size = -2000")
+                db.execute("PRAGMA shrink_memory")
+
+    def _begin(self, db: sqlite3.Connection, statement: str) -> None:
+        """Begin a transaction; the catalog may have become a newer version's since the connection was made."""
+        db.execute(statement)
+        if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            self._version(db)
 
     @contextmanager
-    def _existing(self) -> Iterator[sqlite3.Connection]:
-        if not self.path.is_file():
-            raise self._missing()
-        with self._connected("rw") as db:
-            if self._version(db) == 0:
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        """A connection of one's own; closing it when the block raises undoes its open transaction."""
+        with self._plain_errors():
+            db = self._borrow()
+            if db is None:
                 raise self._missing()
-            yield db
+            try:
+                yield db
+            except BaseException:
+                db.close()
+                raise
+            self._give_back(db)
+
+    def _borrow(self) -> sqlite3.Connection | None:
+        """An idle connection, else a new one; None when there is no catalog."""
+        if self._process != os.getpid():
+            # SQLite must not use, nor even close, what another process opened.
+            self._inherited, self._idle, self._process = self._idle, [], os.getpid()
+        state = _State.of(self.path)
+        while self._idle:
+            db, left = self._idle.pop()
+            if left == state:
+                return db
+            db.close()
+        return self._open() if state else None
+
+    def _give_back(self, db: sqlite3.Connection) -> None:
+        if state := _State.of(self.path):
+            self._idle.append((db, state))
+        else:
+            db.close()
+
+    def _open(self) -> sqlite3.Connection | None:
+        if not self.path.is_file():
+            return None
+        db = self._connect("rw")
+        try:
+            version = self._version(db)
+            if 0 < version < SCHEMA_VERSION:
+                self._migrate(db)
+        except BaseException:
+            db.close()
+            raise
+        if version == 0:
+            db.close()
+            return None
+        return db
+
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA foreign_keys = OFF")  # tables are about to be renamed
+        db.execute("BEGIN IMMEDIATE")
+        if self._version(db) < SCHEMA_VERSION:
+            from_version_1(db, StoreLayout(self.path.parent))
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("COMMIT")
+        db.execute("PRAGMA foreign_keys = ON")
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+        db = sqlite3.connect(
+            uri, uri=True, timeout=self._wait, isolation_level=None, check_same_thread=False
+        )  # lent to one thread at a time
+        db.execute("PRAGMA synchronous = EXTRA")
+        db.execute("PRAGMA foreign_keys = ON")
+        return db
 
     @contextmanager
-    def _connected(self, mode: str) -> Iterator[sqlite3.Connection]:
-        """Closing a connection undoes its open transaction."""
-        uri = f"{self.path.absolute().as_uri()}?mode={mode}"
+    def _plain_errors(self) -> Iterator[None]:
         try:
-            with closing(sqlite3.connect(uri, uri=True, timeout=self._wait, isolation_level=None)) as db:
-                yield db
+            yield
         except sqlite3.DatabaseError as error:
             cure = _CURES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
             if cure is None:
@@ -175,3 +244,8 @@ class Catalog:
             f"{self.path.parent}: no adapter store there (no {self.path.name}). Give the folder of a store, "
             f"or make one by publishing into it: `plures adapters train` or `plures adapters import`."
         )
+
+
+def _catalog(path: Path, wait: float) -> Catalog:
+    """Copies and pickles of a catalog open connections of their own."""
+    return Catalog(path, wait=wait)

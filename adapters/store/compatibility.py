@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from adapters.errors import BaseMismatchError
 from adapters.store.manifest import Manifest
+from adapters.store.policies import check_in_use
 
 if TYPE_CHECKING:
     from adapters.lora.adapter import Adapter
@@ -59,8 +60,10 @@ class AdaptersFor:
 
         Raises:
             BaseMismatchError: it was made for another.
+            RetiredError: it is out of use.
             UnknownAdapterError: no such revision.
             CorruptAdapterError: damaged files.
         """
+        check_in_use(self.store.row(revision))
         check_base(self.store.manifest(revision), self.base)
         return self.store.open(revision)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,24 +14,27 @@ from adapters.store.folders import Sealed, write_folder
 from adapters.store.manifest import Manifest
 from adapters.store.queries import RevisionRow
 from adapters.store.record import revision_id
-from adapters.store.references import check_name
+from adapters.store.references import check_name, check_person
+from adapters.store.shape import Shape, shape_of
 
 if TYPE_CHECKING:
     from adapters.lora.adapter import Adapter
 
 
 class Publication(NamedTuple):
-    """One adapter to publish, and the name that shall stand for it."""
+    """One adapter to publish, the name that shall stand for it, and whose it is ("" when not said)."""
 
     adapter: Adapter
     manifest: Manifest
     name: str
+    person: str = ""
 
 
 class Draft(NamedTuple):
-    """A publication that passed every check, with its tensors' digest and its revision id."""
+    """A publication that passed every check, with its shape, its tensors' digest and its revision id."""
 
     publication: Publication
+    shape: Shape
     tensors: str
     revision: str
 
@@ -44,8 +48,9 @@ def draft(publication: Publication) -> Draft:
     """
     from adapters.store.tensors import check_tensors, tensor_digest
 
-    adapter, manifest, name = publication
+    adapter, manifest, name, person = publication
     check_name(name)
+    check_person(person)
     try:
         check_tensors(adapter)
     except InvalidAdapterError as error:
@@ -56,7 +61,7 @@ def draft(publication: Publication) -> Draft:
             f"make the manifest from the adapter's own spec"
         )
     tensors = tensor_digest(adapter)
-    return Draft(publication, tensors, revision_id(manifest, tensors))
+    return Draft(publication, shape_of(adapter), tensors, revision_id(manifest, tensors))
 
 
 def write_draft(folder: Path, draft: Draft, now: str) -> Sealed:
@@ -66,24 +71,25 @@ def write_draft(folder: Path, draft: Draft, now: str) -> Sealed:
         StoreError: when the tensors cannot be written.
         OSError: from the file system.
     """
-    adapter, manifest, _ = draft.publication
+    adapter, manifest, *_ = draft.publication
     manifest = replace(
         manifest,
         created_at=manifest.created_at or now,
-        plures_version=manifest.plures_version or version("plures"),
+        plures_version=manifest.plures_version or _own_version(),
     )
     return write_folder(folder, adapter, manifest, draft.tensors)
 
 
-def catalog_row(sealed: Sealed) -> RevisionRow:
-    """What the catalog keeps of a revision."""
+def catalog_row(sealed: Sealed, shape: Shape) -> RevisionRow:
+    """What the catalog keeps of a revision that has a folder of its own."""
     manifest = sealed.record.manifest
     return RevisionRow(
         revision=sealed.record.revision,
         base_name=manifest.base_name,
         base_fingerprint=manifest.base_fingerprint,
+        shape=shape,
+        pack=None,
         kind=manifest.kind,
-        rank=manifest.spec.rank,
         seed=manifest.seed,
         data_hash=manifest.data_hash,
         training_key=manifest.training_key.digest(),
@@ -92,6 +98,12 @@ def catalog_row(sealed: Sealed) -> RevisionRow:
         size=sealed.size,
         manifest_sha256=sealed.record_sha256,
     )
+
+
+@cache
+def _own_version() -> str:
+    """Looked up once: it takes longer than writing an adapter."""
+    return version("plures")
 
 
 def utc_now() -> str:

@@ -107,8 +107,7 @@ def install(staged: Path, target: Path, record_sha256: str | None) -> Sealed | N
         OSError: from the file system.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    if target.parent.is_symlink():
-        raise StoreError(f"{target.parent}: is a link; a store's folders are real. Replace it by a folder.")
+    check_no_link(target.parent)
     if os.path.lexists(target):
         try:
             return read_sealed(target, record_sha256)
@@ -116,6 +115,16 @@ def install(staged: Path, target: Path, record_sha256: str | None) -> Sealed | N
             target.rename(staged.with_name(f"{staged.name}.damaged"))
     staged.rename(target)
     return None
+
+
+def check_no_link(folder: Path) -> None:
+    """Refuse a folder of the store that leads elsewhere.
+
+    Raises:
+        StoreError: it is a link.
+    """
+    if folder.is_symlink():
+        raise StoreError(f"{folder}: is a link; a store's folders are real. Replace it by a folder.")
 
 
 def read_sealed(folder: Path, record_sha256: str | None = None) -> Sealed:

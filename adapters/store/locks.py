@@ -44,7 +44,7 @@ def _acquire(descriptor: int, operation: int, path: Path, wait: float) -> None:
             if time.monotonic() >= deadline:
                 raise StoreError(
                     f"{path}: held by another process for more than {wait:g} s. Wait for what it is doing "
-                    f"(publishing or sweeping) to end, then try again."
+                    f"(publishing, collecting or repairing) to end, then try again."
                 ) from error
             time.sleep(_POLL_SECONDS)
         else:

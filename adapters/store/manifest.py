@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
@@ -102,12 +102,20 @@ class Manifest:
                 )
         if self.created_at and datetime.fromisoformat(self.created_at).utcoffset() != timedelta(0):
             raise ValueError(f"created_at: got {self.created_at!r}; expected a time in UTC, ending in +00:00")
-        if type(self.seed) is not int:
-            raise ValueError(f"seed: got {self.seed!r}; expected a whole number")
+        if type(self.seed) is not int or not -(1 << 63) <= self.seed < 1 << 63:
+            raise ValueError(f"seed: got {self.seed!r}; expected a whole number of at most 64 bits")
         if self.kind not in _KINDS:
             raise ValueError(f"kind: got {self.kind!r}; expected one of {', '.join(_KINDS)}")
         for key, value in self.metrics.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            if not key.isprintable() or not 1 <= len(key) <= _LONGEST_LABEL:
+                raise ValueError(
+                    f"metrics: got the name {key[:80]!r}; expected one line of 1 to {_LONGEST_LABEL} characters"
+                )
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not abs(value) <= sys.float_info.max
+            ):
                 raise ValueError(
                     f"metrics.{key}: got {value!r}; expected a finite number. Leave out what is undefined."
                 )
@@ -151,6 +159,20 @@ class Manifest:
         spec = values["spec"]
         _check_types("spec", spec, _SPEC_TYPES)
         return cls(**{**values, "spec": LoraSpec(**{**spec, "targets": tuple(spec["targets"])})})
+
+
+def manifest_differences(one: Manifest, other: Manifest) -> dict[str, tuple[Any, Any]]:
+    """Field, dotted where it is nested, → the two values, for every field that differs; None where one has none."""
+    left, right = _flat(one.as_dict()), _flat(other.as_dict())
+    keys = [*left, *(key for key in right if key not in left)]
+    return {key: (left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
 
 
 _SPEC_TYPES: dict[str, tuple[type, ...]] = {

@@ -1,22 +1,33 @@
-"""What is asked of the catalog and written into it; every function works inside the caller's transaction."""
+"""Rows of revisions, packs and tags; every function works inside the caller's transaction."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-_AFTER_HEX = "g"  # sorts behind every hex digit
-_AFTER_NAME = "{"  # sorts behind every character of a name
+from adapters.store.shape import Shape
+
+AFTER_HEX = "g"
+"""Sorts behind every hex digit."""
+
+_ROW = """
+    SELECT v.revision, b.name, b.fingerprint, s.rank, s.targets, s.layout, s.layers, s.parameters, s.dtype,
+           p.file, v.kind, v.seed, v.data_hash, v.training_key, v.parent, v.created_at, v.size,
+           v.manifest_sha256, v.state
+    FROM revisions v JOIN bases b ON b.id = v.base JOIN shapes s ON s.id = v.shape
+         LEFT JOIN packs p ON p.id = v.pack"""
 
 
 class RevisionRow(NamedTuple):
-    """A visible revision; the columns of the table `revisions`, in order."""
+    """A visible revision; `pack` is the file below the store's folder that holds it, None for a folder of its own."""
 
     revision: str
     base_name: str
     base_fingerprint: str
+    shape: Shape
+    pack: str | None
     kind: str
-    rank: int
     seed: int
     data_hash: str
     training_key: str
@@ -24,48 +35,31 @@ class RevisionRow(NamedTuple):
     created_at: str
     size: int
     manifest_sha256: str
+    state: str = "registered"
 
 
-class Entry(NamedTuple):
-    """One step in the history of a name: what it stood for since `published_at` (ISO 8601, UTC)."""
+class PackRow(NamedTuple):
+    """A file that holds many revisions; `file` is its path below the store's folder."""
 
-    name: str
-    sequence: int
-    revision: str
-    is_head: bool
-    published_at: str
-    tags: tuple[str, ...]
-    base_name: str
-    base_fingerprint: str
-    kind: str
-    rank: int
-    seed: int
-    parent: str | None
+    file: str
+    sha256: str
     size: int
-
-
-class EntryFilter(NamedTuple):
-    """Which entries to list; all conditions hold together.
-
-    Args:
-        base: a base's name, or at least 8 digits of its fingerprint.
-        name_prefix: how names begin.
-        tag: entries of the revision with this tag, heads or not.
-        revision: entries of this revision (full id), heads or not.
-        history: all entries, not the heads only.
-    """
-
-    base: str | None = None
-    name_prefix: str = ""
-    tag: str | None = None
-    revision: str | None = None
-    history: bool = False
+    created_at: str
 
 
 def revision_row(db: sqlite3.Connection, revision: str) -> RevisionRow | None:
     """The row of a full revision id."""
-    row = db.execute("SELECT * FROM revisions WHERE revision = ?", (revision,)).fetchone()
-    return row and RevisionRow(*row)
+    row = db.execute(f"{_ROW} WHERE v.revision = ?", (revision,)).fetchone()
+    if row is None:
+        return None
+    rank, targets, *facts = row[3:9]
+    found = Shape(rank, split_targets(targets), *facts)
+    return RevisionRow._make((*row[:3], found, *row[9:]))
+
+
+def revision_number(db: sqlite3.Connection, revision: str) -> int | None:
+    """By which other tables point at a revision."""
+    return _one(db, "SELECT id FROM revisions WHERE revision = ?", revision)
 
 
 def all_revisions(db: sqlite3.Connection) -> list[str]:
@@ -76,100 +70,157 @@ def all_revisions(db: sqlite3.Connection) -> list[str]:
 def revisions_starting_with(db: sqlite3.Connection, prefix: str, at_most: int) -> list[str]:
     """Revisions whose id begins with these hex digits, in order of id."""
     query = "SELECT revision FROM revisions WHERE revision >= ? AND revision < ? ORDER BY revision LIMIT ?"
-    return [row[0] for row in db.execute(query, (prefix, prefix + _AFTER_HEX, at_most))]
+    return [row[0] for row in db.execute(query, (prefix, prefix + AFTER_HEX, at_most))]
 
 
 def revisions_trained_by(db: sqlite3.Connection, training_key: str) -> list[str]:
     """Revisions with this training key, the oldest first."""
-    query = "SELECT revision FROM revisions WHERE training_key = ? ORDER BY created_at, revision"
-    return [row[0] for row in db.execute(query, (training_key,))]
-
-
-def put_revision(db: sqlite3.Connection, row: RevisionRow) -> None:
-    """Make a revision visible; one that is there takes the new labels (its files were replaced)."""
-    db.execute(
-        "INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (revision) DO UPDATE "
-        "SET base_name = excluded.base_name, created_at = excluded.created_at, size = excluded.size, "
-        "manifest_sha256 = excluded.manifest_sha256",
-        row,
-    )
-
-
-def head(db: sqlite3.Connection, name: str) -> tuple[int, str] | None:
-    """Sequence and revision that a name stands for now."""
-    query = "SELECT sequence, revision FROM history WHERE name = ? ORDER BY sequence DESC LIMIT 1"
-    row = db.execute(query, (name,)).fetchone()
-    return row and (row[0], row[1])
-
-
-def append_head(db: sqlite3.Connection, name: str, revision: str, published_at: str) -> None:
-    """Let a name stand for a revision; nothing happens when it does already."""
-    sequence, current = head(db, name) or (0, None)
-    if current != revision:
-        db.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (name, sequence + 1, revision, published_at))
-
-
-def history_starting_with(db: sqlite3.Connection, name: str, prefix: str) -> list[str]:
-    """Distinct revisions in a name's history whose id begins with these hex digits."""
     query = (
-        "SELECT DISTINCT revision FROM history WHERE name = ? AND revision >= ? AND revision < ? ORDER BY 1"
+        "SELECT revision FROM revisions WHERE substr(training_key, 1, 16) = ? AND +training_key = ? "
+        "ORDER BY created_at, revision"
+    )  # the index has 16 digits of each key; + keeps SQLite from computing them from the second condition
+    return [row[0] for row in db.execute(query, (training_key[:16], training_key))]
+
+
+def put_revision(
+    db: sqlite3.Connection, row: RevisionRow, metrics: Mapping[str, float] | None = None
+) -> None:
+    """Make a revision visible; one that is there takes the new labels and place (its files were replaced).
+
+    Args:
+        db: in a writing transaction.
+        row: its state matters for a new revision only.
+        metrics: of its manifest, name → value, to be searched by.
+    """
+    base, shape = base_number(db, row.base_name, row.base_fingerprint), shape_number(db, row.shape)
+    pack = _one(db, "SELECT id FROM packs WHERE file = ?", row.pack) if row.pack is not None else None
+    db.execute(
+        "INSERT INTO revisions (revision, base, shape, pack, kind, seed, data_hash, training_key, parent, "
+        "created_at, size, manifest_sha256, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (revision) DO UPDATE SET base = excluded.base, shape = excluded.shape, "
+        "pack = excluded.pack, created_at = excluded.created_at, size = excluded.size, "
+        "manifest_sha256 = excluded.manifest_sha256",
+        (row.revision, base, shape, pack, *row[5:]),
     )
-    return [row[0] for row in db.execute(query, (name, prefix, prefix + _AFTER_HEX))]
+    number = revision_number(db, row.revision)
+    db.execute("DELETE FROM scores WHERE revision = ? AND evidence = 0", (number,))
+    db.executemany(
+        "INSERT INTO scores VALUES (?, ?, ?, 0)",
+        [(metric_number(db, name), value, number) for name, value in (metrics or {}).items()],
+    )
+
+
+def delete_revision(db: sqlite3.Connection, revision: str) -> None:
+    """Forget a revision with its scores and states.
+
+    Raises:
+        sqlite3.IntegrityError: when a history, a tag, a branch or an evidence names it.
+    """
+    db.execute("DELETE FROM revisions WHERE revision = ?", (revision,))
+
+
+def put_pack(db: sqlite3.Connection, pack: PackRow) -> int:
+    """Make a packed file known; its number. One that is there takes the new hash and size."""
+    db.execute(
+        "INSERT INTO packs (file, sha256, size, created_at) VALUES (?, ?, ?, ?) ON CONFLICT (file) DO UPDATE "
+        "SET sha256 = excluded.sha256, size = excluded.size, created_at = excluded.created_at",
+        pack,
+    )
+    return _number(db, "SELECT id FROM packs WHERE file = ?", pack.file)
+
+
+def packs(db: sqlite3.Connection) -> list[PackRow]:
+    """Every packed file, in order of names."""
+    return [
+        PackRow(*row) for row in db.execute("SELECT file, sha256, size, created_at FROM packs ORDER BY file")
+    ]
+
+
+def packed_in(db: sqlite3.Connection, file: str) -> list[str]:
+    """The revisions whose files a packed file holds, in order of id."""
+    query = (
+        "SELECT revision FROM revisions WHERE pack = (SELECT id FROM packs WHERE file = ?) ORDER BY revision"
+    )
+    return [row[0] for row in db.execute(query, (file,))]
+
+
+def set_pack(db: sqlite3.Connection, revisions: Iterable[str], pack: int | None) -> None:
+    """Say that the files of revisions are in a packed file (its number), or in folders of their own (None)."""
+    db.executemany(
+        "UPDATE revisions SET pack = ? WHERE revision = ?", [(pack, revision) for revision in revisions]
+    )
+
+
+def base_number(db: sqlite3.Connection, name: str, fingerprint: str) -> int:
+    """The number of a base under one of its names, which is made known if need be."""
+    query = "SELECT id FROM bases WHERE fingerprint = ? AND name = ?"
+    if (found := _one(db, query, fingerprint, name)) is not None:
+        return found
+    db.execute("INSERT INTO bases (name, fingerprint) VALUES (?, ?)", (name, fingerprint))
+    return _number(db, query, fingerprint, name)
+
+
+def shape_number(db: sqlite3.Connection, shape: Shape) -> int:
+    """The number of a shape, which is made known if need be."""
+    values = (shape.rank, ",".join(shape.targets), *shape[2:])
+    query = (
+        "SELECT id FROM shapes WHERE rank = ? AND targets = ? AND layout = ? AND layers = ? AND parameters = ? "
+        "AND dtype = ?"
+    )
+    if (found := _one(db, query, *values)) is not None:
+        return found
+    db.execute(
+        "INSERT INTO shapes (rank, targets, layout, layers, parameters, dtype) VALUES (?, ?, ?, ?, ?, ?)",
+        values,
+    )
+    return _number(db, query, *values)
+
+
+def metric_number(db: sqlite3.Connection, name: str) -> int:
+    """The number of a metric, which is made known if need be."""
+    query = "SELECT id FROM metrics WHERE name = ?"
+    if (found := _one(db, query, name)) is not None:
+        return found
+    db.execute("INSERT INTO metrics (name) VALUES (?)", (name,))
+    return _number(db, query, name)
+
+
+def split_targets(text: str) -> tuple[str, ...]:
+    """Targets as the table `shapes` keeps them."""
+    return tuple(text.split(",")) if text else ()
 
 
 def tagged(db: sqlite3.Connection, tag: str) -> str | None:
     """The revision with this tag."""
-    row = db.execute("SELECT revision FROM tags WHERE tag = ?", (tag,)).fetchone()
+    query = "SELECT v.revision FROM tags t JOIN revisions v ON v.id = t.revision WHERE t.tag = ?"
+    row = db.execute(query, (tag,)).fetchone()
     return row and str(row[0])
 
 
-def put_tag(db: sqlite3.Connection, tag: str, revision: str) -> None:
+def tags_on(db: sqlite3.Connection, revision: str) -> list[str]:
+    """The tags on a revision, in order."""
+    query = "SELECT tag FROM tags WHERE revision = (SELECT id FROM revisions WHERE revision = ?) ORDER BY tag"
+    return [row[0] for row in db.execute(query, (revision,))]
+
+
+def put_tag(db: sqlite3.Connection, tag: str, revision: str, at: str) -> None:
     """Put a tag on a revision, taking it from any other."""
     db.execute(
-        "INSERT INTO tags VALUES (?, ?) ON CONFLICT (tag) DO UPDATE SET revision = excluded.revision",
-        (tag, revision),
+        "INSERT INTO tags VALUES (?, ?, ?) ON CONFLICT (tag) DO UPDATE SET revision = excluded.revision, "
+        "at = excluded.at",
+        (tag, revision_number(db, revision), at),
     )
 
 
-def names_near(db: sqlite3.Connection, text: str, at_most: int) -> list[str]:
-    """Names and tags around `text` in alphabetical order, at most so many on each side."""
-    found: list[str] = []
-    for column, table in (("name", "history"), ("tag", "tags")):
-        for side, order in ((">=", ""), ("<", "DESC")):
-            query = (
-                f"SELECT DISTINCT {column} FROM {table} WHERE {column} {side} ? ORDER BY 1 {order} LIMIT ?"
-            )
-            found += [row[0] for row in db.execute(query, (text, at_most))]
-    return found
+def remove_tag(db: sqlite3.Connection, tag: str) -> None:
+    """Take a tag off whatever revision has it."""
+    db.execute("DELETE FROM tags WHERE tag = ?", (tag,))
 
 
-def entries(db: sqlite3.Connection, wanted: EntryFilter) -> list[Entry]:
-    """Entries by name, the newest of each name first."""
-    clauses, values = ["1"], list[str]()
-    if wanted.base is not None:
-        clauses.append(
-            "(base_name = ? OR (length(?) >= 8 AND base_fingerprint >= ? AND base_fingerprint < ?))"
-        )
-        values += [wanted.base, wanted.base, wanted.base, wanted.base + _AFTER_HEX]
-    if wanted.name_prefix:
-        clauses.append("name >= ? AND name < ?")
-        values += [wanted.name_prefix, wanted.name_prefix + _AFTER_NAME]
-    if wanted.tag is not None:
-        clauses.append("revision = (SELECT revision FROM tags WHERE tag = ?)")
-        values.append(wanted.tag)
-    if wanted.revision is not None:
-        clauses.append("revision = ?")
-        values.append(wanted.revision)
-    if not (wanted.history or wanted.tag or wanted.revision):
-        clauses.append("is_head")
-    query = f"""
-        SELECT name, sequence, revision, is_head, published_at,
-               (SELECT group_concat(tag) FROM (SELECT tag FROM tags WHERE revision = e.revision ORDER BY 1)),
-               base_name, base_fingerprint, kind, rank, seed, parent, size
-        FROM (SELECT *, sequence = (SELECT max(sequence) FROM history WHERE name = h.name) AS is_head
-              FROM history h) e JOIN revisions USING (revision)
-        WHERE {" AND ".join(clauses)} ORDER BY name, sequence DESC"""
-    return [
-        Entry._make((*row[:3], bool(row[3]), row[4], tuple(row[5].split(",")) if row[5] else (), *row[6:]))
-        for row in db.execute(query, values)
-    ]
+def _one(db: sqlite3.Connection, query: str, *values: object) -> int | None:
+    row = db.execute(query, values).fetchone()
+    return row and int(row[0])
+
+
+def _number(db: sqlite3.Connection, query: str, *values: object) -> int:
+    return int(db.execute(query, values).fetchone()[0])

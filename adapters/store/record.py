@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 from adapters.store.canonical import canonical_sha256, is_sha256
 from adapters.store.manifest import Manifest
+from adapters.untrusted import strict_json
 
 RECORD_FORMAT = 1
 
@@ -25,7 +27,7 @@ class FileSeal:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RevisionRecord:
     """The content of a revision's `manifest.json`.
 
@@ -39,7 +41,7 @@ class RevisionRecord:
     tensors: str
     files: Mapping[str, FileSeal]
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """The revision id that this content has."""
         return revision_id(self.manifest, self.tensors)
@@ -63,10 +65,7 @@ class RevisionRecord:
             NewerFormatError: when a later version wrote it.
             ValueError: when it is no such record.
         """
-        try:
-            value = json.loads(content)
-        except RecursionError as error:
-            raise ValueError("nested too deeply") from error
+        value = strict_json(content)
         if not isinstance(value, dict) or not isinstance(value.get("format"), int):
             raise ValueError("no `format` number; this is not a record of an adapter store")  # noqa: TRY004
         if value["format"] > RECORD_FORMAT:

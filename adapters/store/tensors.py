@@ -15,7 +15,8 @@ from adapters.lora.spec import LoraSpec
 DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
 """What a published tensor may be made of."""
 
-_MODULE_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+MODULE_PATH = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*")
+"""What a linear inside a model may be called."""
 
 
 def check_tensors(adapter: Adapter) -> None:
@@ -35,7 +36,7 @@ def check_tensors(adapter: Adapter) -> None:
         )
     dtypes = set()
     for path, pair in adapter.pairs.items():
-        if not _MODULE_PATH.fullmatch(path):
+        if not MODULE_PATH.fullmatch(path):
             raise InvalidAdapterError(f"{path!r}: not a module path such as model.layers.0.self_attn.q_proj")
         _check_shapes(path, pair, adapter.spec)
         for factor, tensor in pair._asdict().items():
@@ -56,6 +57,11 @@ def tensor_digest(adapter: Adapter) -> str:
     return sha.hexdigest()
 
 
+def all_finite(tensor: Tensor) -> bool:
+    """Whether no value is NaN or infinite; a sum carries either, so one pass without a mask is mostly enough."""
+    return bool(torch.isfinite(tensor.sum())) or bool(torch.isfinite(tensor).all())
+
+
 def _bytes(tensor: Tensor) -> bytes:
     flat = tensor.detach().to("cpu").contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().tobytes()
@@ -73,7 +79,7 @@ def _check_shapes(path: str, pair: LoraPair, spec: LoraSpec) -> None:
 def _check_values(name: str, tensor: Tensor) -> None:
     if tensor.dtype not in DTYPES:
         raise InvalidAdapterError(f"{name}: has dtype {tensor.dtype}; expected one of {_names(set(DTYPES))}")
-    if not torch.isfinite(tensor).all():
+    if not all_finite(tensor):
         bad = int((~torch.isfinite(tensor)).sum())
         raise InvalidAdapterError(
             f"{name}: {bad} of {tensor.numel()} values are NaN or infinite. "

@@ -13,11 +13,14 @@ from adapters.lora.peft_io import read_peft
 from adapters.store.compatibility import BaseIdentity, check_base
 from adapters.store.folders import RECORD_NAME, disk_errors, read_record
 from adapters.store.manifest import Kind, Manifest
+from adapters.store.packing import folder_files, write_files
 from adapters.store.store import AdapterStore
 from adapters.store.tensors import tensor_digest
 
 IMPORTED_RECIPE = {"source": "imported PEFT folder"}
 """The recipe of an adapter whose training is not known."""
+
+_WRITABLE = 0o644
 
 
 class ImportedBase(NamedTuple):
@@ -28,7 +31,7 @@ class ImportedBase(NamedTuple):
 
 
 def export_folder(store: AdapterStore, revision: str, folder: Path) -> None:
-    """Copy a proved revision, manifest included, to a new folder that appears whole or not at all.
+    """Write a proved revision, manifest included, to a new folder that appears whole or not at all.
 
     Args:
         store: where it is.
@@ -40,14 +43,14 @@ def export_folder(store: AdapterStore, revision: str, folder: Path) -> None:
         UnknownAdapterError: no such revision.
         CorruptAdapterError: the revision is damaged.
     """
-    source = store.path(revision)
+    files = folder_files(store, revision)
     folder = folder.absolute()
     with disk_errors(folder):
         if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
             raise StoreError(f"{folder}: holds something already; choose a new folder")
         partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
         try:
-            shutil.copytree(source, partial, copy_function=shutil.copyfile)
+            write_files(partial, files, mode=_WRITABLE)
             partial.replace(folder)
         finally:
             shutil.rmtree(partial, ignore_errors=True)  # gone after the move

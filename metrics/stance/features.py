@@ -47,11 +47,15 @@ class Terms:
 
     def vectors(self, masked_texts: Sequence[str]) -> csr_matrix:
         """TF-IDF rows of unit length; a text without any known term gives a row of zeros."""
+        return weigh(self.counts(masked_texts), self.idf)
+
+    def counts(self, masked_texts: Sequence[str]) -> csr_matrix:
+        """How often each known term occurs, [texts, names]."""
         if not self.names:
             from scipy.sparse import csr_matrix
 
             return csr_matrix((len(masked_texts), 0), dtype=np.float64)
-        return weigh(_counter(self.analyser, vocabulary=self.names).transform(masked_texts), self.idf)
+        return _counter(self.analyser, vocabulary=self.names).transform(masked_texts)
 
 
 def count_terms(masked_texts: Sequence[str], analyser: str) -> tuple[csr_matrix, NDArray[np.str_]]:

@@ -1,27 +1,26 @@
-"""`plures adapters`: look into an adapter store, prove it, bring adapters in and out."""
+"""`plures adapters list | show | stats`: what a store holds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import typer
 
+from sim.cli.adapter_options import (
+    DEFAULT_STORE,
+    ID_DIGITS,
+    AsJson,
+    Reference,
+    StoreFolder,
+    day_time,
+    print_json,
+    print_table,
+)
+
 app = typer.Typer(help="Adapters and the store that keeps them.", no_args_is_help=True, rich_markup_mode=None)
 
-DEFAULT_STORE = Path("runs/store")
-StoreFolder = Annotated[
-    Path, typer.Option("--store", help="Folder of the adapter store.", envvar="PLURES_STORE")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Reference = Annotated[
-    str,
-    typer.Argument(help="Name, tag, NAME@DIGITS, revision id, or its first 8 digits.", show_default=False),
-]
-
-_ID_DIGITS = 12
+_BYTES_PER_MB = 1_000_000
 
 
 @app.command("list")
@@ -31,39 +30,66 @@ def list_adapters(
         str | None, typer.Option(help="Only for this base: its name or 8 digits of its fingerprint.")
     ] = None,
     prefix: Annotated[str, typer.Option(help="Only names that begin so.")] = "",
+    person: Annotated[str | None, typer.Option(help="Only of this person: the id in the corpus.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only the revision with this tag.")] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(help="Only where a metric is high or low enough, best first: 'last_loss<=2.5'."),
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only in this serving state: registered, ready, served, ...")
+    ] = None,
     history: Annotated[bool, typer.Option("--history", help="Earlier revisions of each name too.")] = False,
+    retired: Annotated[bool, typer.Option("--retired", help="Names out of use too.")] = False,
+    limit: Annotated[int | None, typer.Option(help="At most so many; all by default.", min=1)] = None,
+    after: Annotated[
+        str | None, typer.Option(help="Begin behind this place: `cursor` of the last entry before.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the names in a store and the revision that each stands for.
 
-    Example: plures adapters list --store runs/store --prefix town-hall.
+    Example: plures adapters list --store runs/store --prefix town-hall. --limit 50
     """
-    from adapters.store import AdapterStore, EntryFilter
+    from adapters.store import AdapterStore, EntryFilter, MetricBound, State
 
-    entries = AdapterStore(store).list(EntryFilter(base=base, name_prefix=prefix, tag=tag, history=history))
+    wanted = EntryFilter(
+        base=base,
+        name_prefix=prefix,
+        tag=tag,
+        history=history,
+        person=person,
+        metric=MetricBound.parse(metric) if metric else None,
+        state=cast("State | None", state),  # checked by the store
+        retired=retired,
+    )
+    entries = AdapterStore(store).list(wanted, limit=limit, after=after)
     if as_json:
-        _print_json([entry._asdict() for entry in entries])
+        print_json([entry._asdict() for entry in entries])
         return
     rows = [
         (
-            e.name,
-            e.revision[:_ID_DIGITS] + ("" if e.is_head else " (earlier)"),
+            e.name + (" (retired)" if e.retired else ""),
+            e.revision[:ID_DIGITS] + ("" if e.is_head else " (earlier)"),
             e.kind,
             f"{e.base_name} {e.base_fingerprint[:8]}",
             str(e.rank),
-            e.published_at[:19].replace("T", " "),
+            day_time(e.published_at),
+            e.state,
             " ".join(e.tags),
+            *([f"{e.score:.4g}"] if e.score is not None else ()),
         )
         for e in entries
     ]
-    _print_table(("name", "revision", "kind", "base", "rank", "published (UTC)", "tags"), rows)
-    typer.echo(f"{len(rows)} shown", err=True)
+    headings = ("name", "revision", "kind", "base", "rank", "published (UTC)", "state", "tags")
+    print_table((*headings, wanted.metric.metric) if wanted.metric else headings, rows)
+    more = f"; go on with --after {entries[-1].cursor}" if limit and len(entries) == limit else ""
+    typer.echo(f"{len(rows)} shown{more}", err=True)
 
 
 @app.command("show")
 def show(ref: Reference, store: StoreFolder = DEFAULT_STORE, as_json: AsJson = False) -> None:
-    """Say where an adapter comes from: base, recipe, data, scores, names, files.
+    """Say where an adapter comes from: base, recipe, data, scores, names, files, state.
 
     Example: plures adapters show town-hall.ada --store runs/store
     """
@@ -71,132 +97,55 @@ def show(ref: Reference, store: StoreFolder = DEFAULT_STORE, as_json: AsJson = F
 
     opened = AdapterStore(store)
     revision = opened.resolve(ref)
+    row = opened.row(revision)
     entries = opened.list(EntryFilter(revision=revision))
     facts = {
         "revision": revision,
-        "path": str(opened.path(revision)),
-        "names": [f"{e.name} ({'head' if e.is_head else 'earlier'})" for e in entries],
-        "tags": sorted({tag for e in entries for tag in e.tags}),
+        "state": row.state,
+        "path": str(opened.root / row.pack if row.pack else opened.path(revision)),
+        "names": [_role(e.name, is_head=e.is_head, retired=e.retired) for e in entries],
+        "persons": sorted({e.person for e in entries if e.person}),
+        "tags": list(opened.tags(revision)),
+        "size": row.size,
+        "layers": row.shape.layers,
+        "parameters": row.shape.parameters,
+        "dtype": row.shape.dtype,
+        "evidence": [entry._asdict() for entry in opened.evidence.of(revision)],
         **opened.manifest(revision).as_dict(),
     }
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()}
-    _print_table(("", ""), list(texts.items()))
+    print_table(("", ""), list(texts.items()))
 
 
-@app.command("verify")
-def verify(
-    ref: Annotated[
-        str | None,
-        typer.Argument(help="Name, tag or revision; without it the whole store.", show_default=False),
-    ] = None,
-    store: StoreFolder = DEFAULT_STORE,
-    as_json: AsJson = False,
-) -> None:
-    """Prove adapters down to the last tensor value; exit status 1 when any is damaged.
+@app.command("stats")
+def stats(store: StoreFolder = DEFAULT_STORE, as_json: AsJson = False) -> None:
+    """Count what a store holds: records, revisions, bytes, bases, states, shared content.
 
-    Example: plures adapters verify --store runs/store
-    """
-    from adapters.errors import CorruptAdapterError
-    from adapters.store import AdapterStore
-
-    opened = AdapterStore(store)
-    revisions = opened.revisions() if ref is None else [opened.resolve(ref)]
-    damaged: dict[str, str] = {}
-    for revision in revisions:
-        try:
-            opened.verify(revision)
-        except CorruptAdapterError as error:
-            damaged[revision] = str(error)
-    if as_json:
-        _print_json({"checked": len(revisions), "damaged": damaged})
-    else:
-        for message in damaged.values():
-            typer.echo(message)
-        typer.echo(f"{len(revisions)} checked, {len(damaged)} damaged")
-    if damaged:
-        raise typer.Exit(1)
-
-
-@app.command("import")
-def import_adapter(
-    folder: Annotated[
-        Path, typer.Argument(help="PEFT folder, or one that `export` wrote.", show_default=False)
-    ],
-    name: Annotated[str, typer.Option(help="That shall stand for it.", show_default=False)],
-    base: Annotated[
-        str | None,
-        typer.Option(help="Base it was trained on: profile, folder or hub id. An exported folder knows it."),
-    ] = None,
-    store: StoreFolder = DEFAULT_STORE,
-    as_json: AsJson = False,
-) -> None:
-    """Publish a PEFT LoRA folder; its tensors are kept bit for bit.
-
-    Whether the layers fit the base shows when an engine first loads it.
-
-    Example: plures adapters import my-adapter --base tiny-moe --name guest --store runs/store
+    Example: plures adapters stats --store runs/store
     """
     from adapters.store import AdapterStore
-    from adapters.store.transfer import import_folder
 
-    revision = import_folder(AdapterStore(store), folder, name=name, base=_identify(base) if base else None)
+    totals = AdapterStore(store).statistics()
     if as_json:
-        _print_json({"name": name, "revision": revision})
-    else:
-        typer.echo(f"{name} is revision {revision}")
+        print_json(totals._asdict())
+        return
+    rows = [
+        ("records", f"{totals.records:,} in use, {totals.retired_records:,} retired"),
+        ("revisions", f"{totals.revisions:,}, {totals.bytes / _BYTES_PER_MB:,.1f} MB"),
+        ("history", f"{totals.entries:,} entries"),
+        ("shared", f"{totals.shared:,} times, saves {totals.bytes_saved / _BYTES_PER_MB:,.1f} MB"),
+        ("tags", f"{totals.tags:,}"),
+        ("rollouts and evaluations", f"{totals.evidence:,}"),
+        ("packed files", f"{totals.packs:,}"),
+        *((f"base {base}", f"{count:,} revisions") for base, count in totals.by_base.items()),
+        *((f"kind {kind}", f"{count:,} revisions") for kind, count in totals.by_kind.items()),
+        *((f"state {state}", f"{count:,} revisions") for state, count in totals.by_state.items()),
+    ]
+    print_table(("", ""), rows)
 
 
-@app.command("export")
-def export_adapter(
-    ref: Reference,
-    folder: Annotated[Path, typer.Argument(help="New folder.", show_default=False)],
-    store: StoreFolder = DEFAULT_STORE,
-    as_json: AsJson = False,
-) -> None:
-    """Copy an adapter out as a PEFT folder, with its manifest.
-
-    Example: plures adapters export town-hall.ada ada-adapter --store runs/store
-    """
-    from adapters.store import AdapterStore
-    from adapters.store.transfer import export_folder
-
-    opened = AdapterStore(store)
-    revision = opened.resolve(ref)
-    export_folder(opened, revision, folder)
-    if as_json:
-        _print_json({"revision": revision, "folder": str(folder)})
-    else:
-        typer.echo(f"{revision} is in {folder}")
-
-
-def _identify(ref: str) -> Any:
-    from adapters.bases.loader import PROFILES, base_path, fingerprint
-    from adapters.errors import BaseModelError
-    from adapters.store.transfer import ImportedBase
-
-    path = base_path(ref)
-    if not (path / "config.json").is_file():
-        raise BaseModelError(f"{path}: config.json is missing; expected a Hugging Face model folder")
-    is_label = ref in PROFILES or not Path(ref).is_dir()
-    return ImportedBase(ref if is_label else path.name, fingerprint(path))
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))
-
-
-def _print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from sim.cli.console import out
-
-    table = Table(box=None, pad_edge=False, show_header=any(headings))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    out.print(table)
+def _role(name: str, *, is_head: bool, retired: bool) -> str:
+    return f"{name} ({'head' if is_head else 'earlier'}{', retired' if retired else ''})"

@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from sim.cli import adapters, base, corpus, runs, training
+from sim.cli import (
+    adapter_files,
+    adapter_lineage,
+    adapter_serving,
+    adapter_upkeep,
+    adapters,
+    base,
+    corpus,
+    graph,
+    runs,
+    series,
+    stance,
+    text,
+    training,
+)
 
 app = typer.Typer(
     name="plures",
@@ -23,11 +37,29 @@ app.command("run")(runs.run)
 app.command("validate")(runs.validate)
 app.command("report")(runs.report)
 app.command("metrics")(runs.metrics)
+app.command("graph")(graph.graph)
+app.command("validate-series")(series.validate_series)
+app.command("text")(text.text)
+adapters.app.command("log")(adapter_lineage.log)
+adapters.app.command("diff")(adapter_lineage.diff)
+adapters.app.command("tag")(adapter_lineage.tag)
+adapters.app.command("rollback")(adapter_lineage.rollback)
+adapters.app.command("branch")(adapter_lineage.branch)
+adapters.app.command("retire")(adapter_lineage.retire)
+adapters.app.command("import")(adapter_files.import_adapter)
+adapters.app.command("export")(adapter_files.export_adapter)
+adapters.app.command("pack")(adapter_files.pack)
+adapters.app.command("unpack")(adapter_files.unpack)
+adapters.app.command("verify")(adapter_upkeep.verify)
+adapters.app.command("fsck")(adapter_upkeep.fsck)
+adapters.app.command("gc")(adapter_upkeep.gc)
+adapters.app.command("activate")(adapter_serving.activate)
 adapters.app.command("train")(training.train)
 adapters.app.command("evaluate")(training.evaluate)
 app.add_typer(adapters.app, name="adapters")
 app.add_typer(base.app, name="base")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(stance.app, name="stance")
 
 
 @app.callback(invoke_without_command=True)

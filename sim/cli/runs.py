@@ -40,7 +40,7 @@ def run(
 
     from sim.cli.console import out as screen
     from sim.cli.console import progress_bars
-    from sim.cli.tables import comparison_table, headline
+    from sim.cli.tables import comparison_tables, headline
     from sim.experiment import run_experiment
     from sim.progress import Silent
     from sim.scenario_file import load_scenario
@@ -50,7 +50,7 @@ def run(
     with nullcontext(Silent()) if quiet else progress_bars() as watcher:
         finished = run_experiment(resolved, folder, store=store, resume=resume, watcher=watcher)
     screen.print(headline(finished))
-    screen.print(comparison_table(finished))
+    screen.print(comparison_tables(finished))
     screen.print(f"Report: {finished.report_file}", markup=False)
 
 
@@ -102,7 +102,7 @@ def metrics(
         )
         return
     from sim.cli.console import out as screen
-    from sim.cli.tables import comparison_table, headline
+    from sim.cli.tables import comparison_tables, headline
 
     screen.print(headline(found))
-    screen.print(comparison_table(found))
+    screen.print(comparison_tables(found))

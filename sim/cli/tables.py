@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import pandas as pd
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
 from rich.table import Table
 
 from metrics.catalogue import CATALOGUE
 from metrics.individuality import Estimate, Individuality
-from sim.comparison import compare_run
-from sim.numbers import interval, number
+from sim.comparison import CONTRAST_COLUMNS, compare_run
+from sim.numbers import interval, number, seeds
 from sim.run_dir import RunDir
 
-HEADLINE_GROUPS = ("polarization", "communities", "attention", "exposure", "failures")
+HEADLINE_METRICS = frozenset(
+    metric.id
+    for metric in CATALOGUE.values()
+    if metric.group != "activity" or metric.id in ("comments", "original_posts", "posts_per_user")
+)
+"""Shown in the terminal; the report has all."""
 
 
 def headline(run: RunDir) -> str:
@@ -29,40 +37,59 @@ def headline(run: RunDir) -> str:
     )
 
 
-def comparison_table(run: RunDir) -> Table:
-    """The scenario's own contrast, one row for each size and measure."""
-    compare = run.scenario.compare
+def comparison_tables(run: RunDir) -> Group:
+    """The scenario's own contrast: a table for each size, then the measures without a value."""
+    compare, compared = run.scenario.compare, compare_run(run)
+    own = compared[compared[CONTRAST_COLUMNS].eq([compare.treatment, compare.control]).all(axis=1)]
+    if own.empty:
+        return Group(
+            f"Nothing to compare yet: no finished pair of {compare.treatment} and {compare.control}."
+        )
+    parts: list[Table | str] = []
+    for n, rows in own.groupby("n"):
+        shown = rows[rows["metric"].isin(HEADLINE_METRICS)]
+        parts.append(
+            _comparison_table(compare.treatment, compare.control, str(n), shown[shown["n_seeds"] > 0])
+        )
+        if missing := [CATALOGUE[metric].label for metric in shown.loc[shown["n_seeds"] == 0, "metric"]]:
+            parts.append(f"Without a value: {', '.join(missing)}. The report says why.")
+    return Group(*parts)
+
+
+def _comparison_table(treatment: str, control: str, n: str, rows: pd.DataFrame) -> Table:
     table = Table(
-        title=f"{compare.treatment} against {compare.control}, paired over seeds, 95% intervals (Student's t)"
+        title=f"{treatment} against {control}, paired over seeds, N = {n}",
+        caption="95% intervals: Student's t. p: sign flips; Holm allows for all measures. Effect: Hedges' g. "
+        "Needed: seeds that find it 4 times in 5.",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
+    table.add_column("measure", min_width=22)
     for name in (
-        "N",
-        "measure",
-        compare.treatment,
-        compare.control,
+        treatment,
+        control,
         "difference",
-        "interval",
-        "ratio",
+        "95% interval",
+        "p",
+        "Holm p",
+        "effect",
         "seeds",
+        "needed",
     ):
-        table.add_column(name, justify="left" if name == "measure" else "right")
-    rows = compare_run(run)
-    if rows.empty:
-        return table
-    own = rows[(rows.treatment_condition == compare.treatment) & (rows.control_condition == compare.control)]
-    for row in own.to_dict("records"):
-        metric = CATALOGUE[row["metric"]]
-        if metric.group in HEADLINE_GROUPS or metric.id in ("comments", "original_posts", "posts_per_user"):
-            table.add_row(
-                str(row["n"]),
-                metric.label,
-                number(row["treatment"]),
-                number(row["control"]),
-                number(row["difference"], signed=True),
-                interval(row["low"], row["high"]),
-                number(row["ratio"]),
-                str(row["n_seeds"]),
-            )
+        table.add_column(name, justify="right")
+    for row in rows.to_dict("records"):
+        table.add_row(
+            CATALOGUE[row["metric"]].label,
+            number(row["treatment"]),
+            number(row["control"]),
+            number(row["difference"], signed=True),
+            interval(row["low"], row["high"]),
+            number(row["p_value"]),
+            number(row["p_holm"]),
+            number(row["effect_size"], signed=True),
+            str(row["n_seeds"]),
+            seeds(row["seeds_needed"]),
+        )
     return table
 
 

@@ -68,13 +68,15 @@ def evaluate(
 ) -> None:
     """Score held-out posts under own, others' and no adapter: perplexities and author identification.
 
-    Adapters come from the store; missing ones are trained first, with the same options as `train`.
+    Adapters come from the store; missing ones are trained first, with the same options as `train`. What is found is
+    written down there for each adapter: `plures adapters show NAME`, `plures adapters list --metric`.
 
     Example: plures adapters evaluate --corpus posts.jsonl.gz --users 32 --held-out 10 --json
     """
     from adapters.engines.local import LocalEngine
     from adapters.store import AdaptersFor, AdapterStore
     from metrics.individuality import individuality
+    from sim.adapter_evidence import SERVING_PATH, evaluation_evidence
     from sim.cli.console import out as screen
     from sim.cli.console import progress_bars
     from sim.cli.tables import individuality_table
@@ -108,6 +110,8 @@ def evaluate(
             )
         finally:
             engine.close()
+    path = SERVING_PATH.format(dtype=scenario.engine.dtype, device=scenario.engine.device)
+    shelf.evidence.add(evaluation_evidence(scores, refs.own, scenario.adapters.rendering, path))
     result = individuality(
         scores.nll,
         scores.owner,

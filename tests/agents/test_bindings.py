@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.bindings import CONDITIONS, AdapterRefs, Condition, bind
+from agents.bindings import ADAPTER_CONDITIONS, AdapterCondition, AdapterRefs, bind
 from agents.errors import PopulationError
 from agents.population import draw_population
 from tests.agents.people import crowd
@@ -13,12 +13,12 @@ OWN = {agent.user_id: f"rev-{agent.user_id}" for agent in POPULATION}
 REFS = AdapterRefs(OWN, pooled="rev-pooled", zero="rev-zero")
 
 
-def bound(condition: Condition, refs: AdapterRefs = REFS, seed: int = 0) -> dict[int, str | None]:
+def bound(condition: AdapterCondition, refs: AdapterRefs = REFS, seed: int = 0) -> dict[int, str | None]:
     return bind(condition, POPULATION, refs, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
-def test_every_condition_binds_every_agent(condition: Condition) -> None:
+@pytest.mark.parametrize("condition", ADAPTER_CONDITIONS)
+def test_every_condition_binds_every_agent(condition: AdapterCondition) -> None:
     assert list(bound(condition)) == list(range(8))
 
 
@@ -29,7 +29,7 @@ def test_lora_gives_everybody_their_own() -> None:
 @pytest.mark.parametrize(
     ("condition", "ref"), [("shared_base", None), ("one_for_all", "rev-pooled"), ("zero", "rev-zero")]
 )
-def test_the_other_controls_give_everybody_the_same(condition: Condition, ref: str | None) -> None:
+def test_the_other_controls_give_everybody_the_same(condition: AdapterCondition, ref: str | None) -> None:
     assert set(bound(condition).values()) == {ref}
 
 
@@ -46,15 +46,15 @@ def test_permuted_can_cross_the_sides() -> None:
     assert all(side_of[str(ref)] != POPULATION[agent_id].side for agent_id, ref in crossed.items())
 
 
-@pytest.mark.parametrize("condition", [c for c in CONDITIONS if c != "permuted"])
-def test_only_permuted_uses_chance(condition: Condition) -> None:
+@pytest.mark.parametrize("condition", [c for c in ADAPTER_CONDITIONS if c != "permuted"])
+def test_only_permuted_uses_chance(condition: AdapterCondition) -> None:
     generator = np.random.default_rng(0)
     bind(condition, POPULATION, REFS, generator)
     assert generator.random() == np.random.default_rng(0).random()
 
 
 @pytest.mark.parametrize("condition", ["lora", "permuted"])
-def test_users_without_an_adapter_are_named(condition: Condition) -> None:
+def test_users_without_an_adapter_are_named(condition: AdapterCondition) -> None:
     missing = POPULATION[2].user_id
     refs = AdapterRefs({user_id: ref for user_id, ref in OWN.items() if user_id != missing})
     with pytest.raises(PopulationError, match=f"1 of 8 users have no adapter, the first is '{missing}'"):
@@ -62,7 +62,7 @@ def test_users_without_an_adapter_are_named(condition: Condition) -> None:
 
 
 @pytest.mark.parametrize("condition", ["one_for_all", "zero"])
-def test_a_control_without_its_adapter_says_so(condition: Condition) -> None:
+def test_a_control_without_its_adapter_says_so(condition: AdapterCondition) -> None:
     with pytest.raises(PopulationError, match=f"condition {condition}: its adapter is missing"):
         bound(condition, AdapterRefs(OWN))
 

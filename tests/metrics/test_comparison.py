@@ -36,6 +36,10 @@ def test_differences_are_taken_within_seeds() -> None:
     # every pair is 2 : 1, so the ratio is 2 without spread
     assert (row["ratio"], row["ratio_low"], row["ratio_high"]) == pytest.approx((2.0, 2.0, 2.0))
     assert (row["n_seeds"], row["n_missing"], row["note"]) == (3, 0, "")
+    # one metric: nothing to adjust; mean 2, s = 1, J(2) = 1/√π: 1.13, for which statsmodels gives 8.28 seeds
+    assert (row["p_holm"], row["p_bh"], row["rank_effect"]) == (0.25, 0.25, 1.0)
+    assert row["effect_size"] == pytest.approx(2 / np.sqrt(np.pi))
+    assert row["seeds_needed"] == 9
 
 
 def test_the_ratio_is_the_geometric_mean() -> None:
@@ -67,6 +71,11 @@ def test_one_seed_gives_a_difference_and_says_that_it_has_no_interval() -> None:
         "ratio_high",
         "p_value",
         "p_smallest",
+        "p_holm",
+        "p_bh",
+        "effect_size",
+        "rank_effect",
+        "seeds_needed",
     ]
     assert row[unknown].isna().all()
 
@@ -76,7 +85,8 @@ def test_two_seeds_say_that_the_bootstrap_is_the_range() -> None:
     assert (row["bootstrap_low"], row["bootstrap_high"]) == (1.0, 3.0)
     assert row["low"] < 1.0
     assert row["high"] > 3.0
-    assert row["note"] == "two seeds: the bootstrap interval is just their range"
+    assert row[["effect_size", "rank_effect", "seeds_needed"]].isna().all()
+    assert row["note"] == "two seeds: no effect size, and the bootstrap interval is just their range"
 
 
 def test_missing_values_and_cells_drop_their_pair_and_are_counted() -> None:
@@ -85,13 +95,52 @@ def test_missing_values_and_cells_drop_their_pair_and_are_counted() -> None:
     assert row["note"] == "one seed: no interval; 3 seeds without a pair of values"
     nothing = compare(values({"lora": [NAN], "shared_base": [1.0]}))
     assert np.isnan(nothing[["treatment", "control", "difference", "ratio"]].astype(float)).all()
-    assert nothing["note"] == "no pair of values; 1 seed without a pair of values"
+    assert (nothing["n_missing"], nothing["note"]) == (1, "no value under lora")
+    crossed = compare(values({"lora": [NAN, 1.0], "shared_base": [1.0, NAN]}))
+    assert crossed["note"] == "no pair of values"
+
+
+def test_a_metric_that_one_condition_does_not_have_is_a_row_without_numbers() -> None:
+    both = values({"lora": [1.0, 2.0], "shared_base": [1.0, 1.0]}, "like_gini")
+    only = values({"shared_base": [1.0, 1.0]}, "comments")
+    table = paired_differences(
+        pd.concat([both, only]), "lora", "shared_base", rng=np.random.default_rng(0), resamples=500
+    )
+    absent = table.set_index("metric").loc["comments"]
+    assert (absent["n_seeds"], absent["n_missing"], absent["note"]) == (0, 2, "not measured under lora")
+    assert absent[["difference", "low", "p_value", "p_holm", "effect_size", "seeds_needed"]].isna().all()
 
 
 def test_values_that_never_vary_are_flagged() -> None:
     row = compare(values({"lora": [1.0, 1.0, 1.0], "shared_base": [0.5, 0.5, 0.5]}))
     assert (row["low"], row["high"]) == (0.5, 0.5)
     assert row["note"] == "all differences equal: the interval has no width"
+
+
+def test_p_values_are_adjusted_within_a_size() -> None:
+    rng = np.random.default_rng(1)
+    cells = {"lora": rng.normal(1, 1, 6).tolist(), "shared_base": rng.normal(0, 1, 6).tolist()}
+    one = compare(values(cells))
+    family = pd.concat(
+        [
+            values(cells, metric, n)
+            for n, metrics in ((64, ("comments", "like_gini")), (128, ("like_gini",)))
+            for metric in metrics
+        ]
+    )
+    table = paired_differences(family, "lora", "shared_base", rng=np.random.default_rng(0), resamples=500)
+    assert table["p_holm"].tolist() == [min(1.0, 2 * one["p_value"])] * 2 + [one["p_value"]]
+    assert table["p_bh"].tolist() == [one["p_value"]] * 3
+
+
+def test_a_metric_that_no_seed_changed_is_no_test() -> None:
+    changed = {"lora": [1.0, 2.0, 4.0], "shared_base": [0.0, 0.0, 0.0]}
+    frame = pd.concat([values(changed), values({"lora": [1.0] * 3, "shared_base": [1.0] * 3}, "comments")])
+    table = paired_differences(frame, "lora", "shared_base", rng=np.random.default_rng(0), resamples=500)
+    rows = table.set_index("metric")[["p_value", "p_holm", "p_bh"]]
+    assert rows.loc["like_gini"].tolist() == [0.25, 0.25, 0.25]
+    assert rows.loc["comments", "p_value"] == 1.0
+    assert rows.loc["comments", ["p_holm", "p_bh"]].isna().all()
 
 
 def test_sizes_rise_and_metrics_keep_their_order() -> None:

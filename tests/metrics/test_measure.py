@@ -9,16 +9,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metrics.cascade import gini, likes_per_post
 from metrics.catalogue import CATALOGUE, LEDGER_METRICS
+from metrics.content import content_frame
 from metrics.errors import MetricInputError
+from metrics.groups import contact_network
 from metrics.measure import final_values, measure_cell
+from metrics.moments import Moments
+from metrics.networks.interactions import reply_network, repost_network
 from metrics.stance import StanceWeights
 from metrics.tables import CellTables
+from metrics.text.diversity import distinct_n
 from tests.metrics.frames import (
     NumberScorer,
     comments,
     empty_cell,
     exposures,
+    follows,
     marks,
     posts,
     random_cell,
@@ -72,6 +79,71 @@ def test_a_small_cell_by_hand() -> None:
     assert (values["comments"], values["original_posts"], values["actions_create_post"]) == (1, 4, 2)
     assert (values["active_share"], values["posts_per_user"]) == (1.0, 0.5)
     assert values["cross_side_exposure"] == 1.0
+    # Two communities; every meeting is within a side; one comment on one of four posts.
+    assert (values["community_count"], values["co_engagement_ei"]) == (2.0, -1.0)
+    assert values["stance_std"] == pytest.approx(np.std([-0.6, 0.4, 0.8, -2 / 15]))
+    assert (values["cascade_share"], values["cascade_size"], values["cascade_depth"]) == (0.25, 2.0, 1.0)
+    assert (values["cascade_depth_max"], values["cascade_breadth"]) == (1.0, 1.0)
+    unknown = ["structural_virality", "engagement_half_life", "follow_assortativity", "echo_chamber"]
+    assert values[unknown].isna().all()
+
+
+def test_a_shared_post_by_hand() -> None:
+    """Post 1 of user 0 is reposted by 1 (step 1), who is followed by 2, who quotes it (step 2); 3 comments."""
+    cell = replace(
+        small_cell(),
+        posts=posts(
+            [
+                (1, 0, None, "0.8 seed", None, 0),
+                (2, 1, 1, "", None, 1),
+                (3, 2, 1, "0.8 seed", "0.5 my words", 2),
+            ]
+        ),
+        likes=marks([(3, 1, 2)]),
+        comments=comments([(1, 1, 3, "-0.5 my words", 3)]),
+        follows=follows([(2, 1, 0), (3, 1, 1)]),
+        exposures=exposures([]),
+    )
+    values = measured(cell, 3)
+    # Tree: 1 → repost → quote, 1 → comment: a chain of four, 10/6; widest ring two (repost, comment).
+    assert (values["cascade_share"], values["cascade_size"], values["cascade_depth"]) == (1.0, 4.0, 2.0)
+    assert (values["cascade_breadth"], values["structural_virality"]) == pytest.approx((2.0, 10 / 6))
+    # Engagements of others at steps 1, 2, 2 and 3: the second of four came at 2.
+    assert values["engagement_half_life"] == 2.0
+    assert np.isnan(measured(cell, 2)["engagement_half_life"])
+    # Users 2 and 3 follow user 1, of the other side.
+    assert values["cross_side_following"] == 1.0
+    # "0.5 my words" and "-0.5 my words" are the words 0, 5, my, words: the same three pairs twice.
+    assert values["distinct_2"] == 0.5
+
+
+def test_contacts_are_the_networks_of_the_tables() -> None:
+    cell = random_cell(np.random.default_rng(8), 25, 6)
+    moments = Moments(cell, [4], 0, 1)
+    expected = {
+        "comment": reply_network(cell.posts, cell.comments, cell.users, until=4),
+        "repost": repost_network(cell.posts, cell.users, until=4),
+    }
+    for kind, network in expected.items():
+        assert (contact_network(moments, kind, 4).weights != network.weights).nnz == 0
+
+
+def test_text_diversity_looks_at_the_latest_texts_only() -> None:
+    """Fresh texts after 500 equal ones: the share of different pairs forgets those that scrolled away."""
+    old = [(k, 0, None, "the same words", None, 1) for k in range(1, 501)]
+    new = [(k, 0, None, f"word{k} and word{k + 1000}", None, 2) for k in range(501, 1001)]
+    cell = replace(empty_cell(2), posts=posts(old + new), scorer=None)
+    assert measured(cell, 1)["distinct_2"] == pytest.approx(2 / 1000)
+    assert measured(cell, 2)["distinct_2"] == 1.0
+
+
+def test_shared_work_gives_what_the_measures_give_alone() -> None:
+    cell = random_cell(np.random.default_rng(9), 25, 6)
+    values = measured(cell, 4)
+    early = cell.posts[cell.posts["created_at"] <= 4], cell.likes[cell.likes["created_at"] <= 4]
+    assert values["like_gini"] == gini(likes_per_post(*early))
+    said = content_frame(cell.posts, cell.comments).query("kind != 'repost' and 0 < step <= 4")
+    assert values["distinct_2"] == pytest.approx(distinct_n(said["text"].tolist(), 2))
 
 
 def test_values_are_cumulative_and_do_not_depend_on_the_other_steps_asked_for() -> None:

@@ -168,4 +168,4 @@ def test_report_is_one_file_that_says_toy(small_run: RunDir) -> None:
     assert "Toy base" in page
     assert "lora against shared_base" in page
     assert 'src="http' not in page
-    assert page.count("<figure") == 3
+    assert page.count("<figure") == 5

@@ -1,124 +1,89 @@
-"""Run by test_crash.py in a process of its own: writers that are killed, and writers that race.
-
-Forking from one warm process keeps a hundred killed writers affordable.
-"""
+"""Run by test_crash.py in a process of its own: a writer that is killed with half a commit, and writers that race."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
-import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-from adapters.store import AdapterStore, queries
-from tests.adapters.store.samples import adapter, manifest
+from adapters.store import AdapterStore, fsck, queries
+from adapters.store.collection import collect
+from adapters.store.retention import Retention
+from tests.adapters.store.samples import adapter, manifest, publish
 from tests.adapters.store.test_catalog import row
 
 RACERS = 4
 ROUNDS = 6
-NEW_SEEDS = (1, 2)
-"""What a killed writer was publishing, over a store in which `ada` is of seed 0."""
+CLEANINGS = 5
 
 
 def main(folder: Path) -> None:
-    """Leave in `folder`: `kill-N/` for every step N with its name in `steps.json`, `journal/`, `race/`."""
-    before = folder / "before"
-    AdapterStore(before).publish(adapter(0), manifest(seed=0), name="ada")
-    (folder / "steps.json").write_text(json.dumps(killed_everywhere(folder, before)))
-    shutil.copytree(before, folder / "journal")
+    """Leave in `folder` the stores `journal/`, `race/` and `cleaned/`."""
+    publish(AdapterStore(folder / "journal"), "ada")
     in_child(lambda: die_with_a_hot_journal(AdapterStore(folder / "journal")))
-    race(folder / "race")
-
-
-def publish_two(store: AdapterStore) -> None:
-    """What the writers do until they are killed."""
-    store.publish_many([(adapter(seed), manifest(seed=seed), "ada") for seed in NEW_SEEDS])
-
-
-def killed_everywhere(folder: Path, before: Path) -> list[str]:
-    """Kill a writer before its first step, another before its second, until one comes through."""
-    steps: list[str] = []
-    while True:
-        root = folder / f"kill-{len(steps)}"
-        shutil.copytree(before, root)
-
-        def write(root: Path = root, fatal: int = len(steps)) -> None:
-            die_at_step(root, fatal)
-            publish_two(AdapterStore(root))
-
-        status = in_child(write)
-        if not os.WIFSIGNALED(status):
-            assert status == 0, f"the writer failed by itself after step {len(steps)}"
-            return steps
-        steps.append((root / "step.txt").read_text())
-
-
-def die_at_step(root: Path, fatal: int) -> None:
-    """Kill this process just before its `fatal`-th step: any change to a file below `root`, any SQL statement."""
-    done = 0
-
-    def step(name: str) -> None:
-        nonlocal done
-        if done == fatal:
-            done = -1
-            (root / "step.txt").write_text(name)
-            os.kill(os.getpid(), signal.SIGKILL)
-        if done >= 0:
-            done += 1
-
-    def audit(event: str, arguments: tuple[Any, ...]) -> None:
-        writes = event != "open" or "r" not in str(arguments[1] or "r")
-        if event in {"open", "os.mkdir", "os.rename", "os.chmod", "os.remove", "os.rmdir"} and writes:
-            path = str(arguments[0])
-            if path.startswith(str(root)) or event in {"os.remove", "os.rmdir"}:
-                step(f"{event} {Path(path).name}")
-
-    connect, sync = sqlite3.connect, os.fsync
-
-    def traced(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)
-        connection.set_trace_callback(lambda statement: step(f"sql {statement[:40]}"))
-        return connection
-
-    def traced_sync(descriptor: int) -> None:
-        step("fsync")
-        sync(descriptor)
-
-    sqlite3.connect, os.fsync = traced, traced_sync  # type: ignore[assignment]
-    sys.addaudithook(audit)
+    race(folder / "race", cleaners=0)
+    race(folder / "cleaned", cleaners=2)
 
 
 def die_with_a_hot_journal(store: AdapterStore) -> None:
     """Die when half of a transaction is in the catalog's file already."""
-    with store._catalog.writing() as db:
+    with store.catalog.writing() as db:
         db.execute("PRAGMA cache_size = 1")
         for i in range(500):
             queries.put_revision(db, row(f"{i:064d}"))
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def race(root: Path) -> None:
-    """Several processes create one store and publish into it at once, partly the same content and names."""
+def race(root: Path, *, cleaners: int) -> None:
+    """Several processes create one store and publish into it at once, partly the same content and names.
 
-    def run(number: int) -> None:
-        store = AdapterStore(root)
-        for turn in range(ROUNDS):
-            seed = number * ROUNDS + turn
-            store.publish(adapter(seed), manifest(seed=seed), name=f"own-{number}-{turn}")
-            store.publish_many(
-                [
-                    (adapter(1000 + turn), manifest(seed=1000 + turn), name)
-                    for name in ("shared", f"same-{turn}")
-                ]
-            )
+    Meanwhile `cleaners` others collect garbage without any grace, and repair, time and again.
+    """
+    work = [lambda number=number: publish_much(root, number) for number in range(RACERS)]  # type: ignore[misc]
+    if cleaners:
+        publish(AdapterStore(root), "first", 2000)
+        work += [lambda: clean_often(root)] * cleaners
+    else:  # collecting would take the histories that they go back in
+        work += [lambda number=number: move_names(root, number) for number in range(RACERS)]  # type: ignore[misc]
+    children = [fork(task) for task in work]
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(children)
 
-    children = [fork(lambda number=number: run(number)) for number in range(RACERS)]  # type: ignore[misc]
-    assert [os.waitpid(child, 0)[1] for child in children] == [0] * RACERS
+
+def publish_much(root: Path, number: int) -> None:
+    """Publish under names of one's own and under names that others publish under."""
+    store = AdapterStore(root)
+    for turn in range(ROUNDS):
+        seed = number * ROUNDS + turn
+        publish(store, f"own-{number}-{turn}", seed)
+        common = 1000 + turn
+        store.publish_many(
+            [(adapter(common), manifest(seed=common), name) for name in ("shared", f"same-{turn}")]
+        )
+
+
+def move_names(root: Path, number: int) -> None:
+    """Publish, tag, branch and roll back, under one name that all share and one of one's own."""
+    store = AdapterStore(root)
+    for turn in range(ROUNDS):
+        for name in (f"back-{number}", "crowd"):
+            publish(store, name, 3000 + number * ROUNDS + turn)
+        revision = store.resolve(f"back-{number}")
+        store.tag(f"tag-{number}-{turn}", revision)
+        store.branch(f"back-{number}", f"branch-{number}-{turn}")
+        if turn:
+            store.rollback(f"back-{number}")
+            store.tag("contested", revision, move=True)
+
+
+def clean_often(root: Path) -> None:
+    """Collect all that has no name, at once, and repair."""
+    store = AdapterStore(root)
+    for _ in range(CLEANINGS):
+        collect(store, Retention(history=1), grace=timedelta(0), apply=True)
+        assert fsck.repair(store).problems == ()
 
 
 def in_child(work: Callable[[], None]) -> int:

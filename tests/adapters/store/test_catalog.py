@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import os
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.errors import StoreError
-from adapters.store import catalog as catalog_module
-from adapters.store import queries
+from adapters.errors import StoreError, UnknownAdapterError
+from adapters.store import listing, policies, queries, references, schema
 from adapters.store.catalog import Catalog
+from adapters.store.listing import EntryFilter
 from adapters.store.queries import RevisionRow
+from adapters.store.shape import Shape
 
 
 @pytest.fixture
@@ -22,7 +25,9 @@ def catalog(tmp_path: Path) -> Catalog:
 
 
 def row(revision: str) -> RevisionRow:
-    return RevisionRow(revision, "tiny", "a" * 64, "personal", 4, 0, "", "key", None, "2026", 1, "0" * 64)
+    return RevisionRow(
+        revision, "tiny", "a" * 64, Shape(4), None, "personal", 0, "", "key", None, "2026", 1, "0" * 64
+    )
 
 
 def revisions(catalog: Catalog) -> list[str]:
@@ -61,8 +66,10 @@ def test_a_reader_cannot_write(catalog: Catalog) -> None:
 
 
 def test_a_revision_that_does_not_exist_cannot_be_named(catalog: Catalog) -> None:
+    with pytest.raises(UnknownAdapterError), catalog.writing() as db:
+        policies.publish(db, "ada", "nothing", "2026")
     with pytest.raises(sqlite3.IntegrityError), catalog.writing() as db:
-        queries.append_head(db, "ada", "nothing", "2026")
+        queries.put_tag(db, "ada", "nothing", "2026")
 
 
 def test_a_missing_catalog_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -85,7 +92,7 @@ def test_a_file_left_empty_by_a_crash_counts_as_missing_and_can_be_made_good(tmp
 
 def test_a_newer_catalog_asks_for_an_upgrade(catalog: Catalog) -> None:
     with catalog.writing() as db:
-        db.execute(f"PRAGMA user_version = {catalog_module.SCHEMA_VERSION + 1}")
+        db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
     with pytest.raises(StoreError, match=r"newer Plures.*Upgrade"), catalog.reading():
         pass
 
@@ -148,15 +155,83 @@ def test_a_names_history_is_what_it_stood_for_one_after_another(
         for revision in "abc":
             queries.put_revision(db, row(revision))
         for name, revision in moves:
-            queries.append_head(db, name, revision, "2026")
+            policies.publish(db, name, revision, "2026")
             past = expected.setdefault(name, [])
             if past[-1:] != [revision]:
                 past.append(revision)
     with catalog.reading() as db:
-        found = queries.entries(db, queries.EntryFilter(history=True))
-        heads = queries.entries(db, queries.EntryFilter())
+        found = listing.entries(db, EntryFilter(history=True))
+        heads = listing.entries(db, EntryFilter())
     for name, past in expected.items():
         mine = [e for e in found if e.name == name]
         assert [e.revision for e in reversed(mine)] == past
         assert [e.sequence for e in reversed(mine)] == list(range(1, len(past) + 1))
     assert {e.name: e.revision for e in heads} == {name: past[-1] for name, past in expected.items()}
+
+
+def test_a_catalog_put_in_the_place_of_another_is_the_one_that_is_read(
+    catalog: Catalog, tmp_path: Path
+) -> None:
+    """A connection that was kept never answers for a file that is gone."""
+    with catalog.writing() as db:
+        queries.put_revision(db, row("old"))
+    assert revisions(catalog) == ["old"]
+    backup = Catalog(tmp_path / "backup.sqlite", wait=0)
+    backup.create()
+    with backup.writing() as db:
+        queries.put_revision(db, row("new"))
+    backup.path.replace(catalog.path)
+    assert revisions(catalog) == ["new"]
+    catalog.path.unlink()
+    assert not catalog.exists()
+
+
+def test_reading_within_reading_and_many_threads_need_no_care(catalog: Catalog) -> None:
+    with catalog.writing() as db:
+        queries.put_revision(db, row("a"))
+
+    def read(_: int) -> list[str]:
+        with catalog.reading() as outer:
+            assert revisions(catalog) == queries.all_revisions(outer)
+            return queries.all_revisions(outer)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(read, range(100))) == [["a"]] * 100
+
+
+def test_forks_use_connections_of_their_own(catalog: Catalog) -> None:
+    """The parent's kept connection serves the parent before, during and after; each child writes a row."""
+    with catalog.writing() as db:
+        queries.put_revision(db, row("parent"))
+    children = []
+    for number in range(4):
+        if (child := os.fork()) == 0:
+            status = 1
+            try:
+                with catalog.writing() as db:
+                    queries.put_revision(db, row(f"child-{number}"))
+                status = 0
+            finally:
+                os._exit(status)
+        children.append(child)
+    assert "parent" in revisions(catalog)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    assert revisions(catalog) == [*(f"child-{number}" for number in range(4)), "parent"]
+
+
+def test_an_index_answers_every_look_up_that_resolving_makes(catalog: Catalog) -> None:
+    """So that a look-up costs the same among a million as among a thousand; the benchmark measures it."""
+    traced: list[str] = []
+    with catalog.writing() as db:
+        queries.put_revision(db, row("ab" * 32))
+        policies.publish(db, "ada", "ab" * 32, "2026")
+        queries.put_tag(db, "paper", "ab" * 32, "2026")
+    with catalog.reading() as db:
+        db.set_trace_callback(traced.append)
+        for ref in ("ada", "paper", "ada@ab", "ab" * 32, "abababab"):
+            references.resolve(db, ref)
+        queries.revisions_trained_by(db, "key")
+        db.set_trace_callback(None)
+        plans = [row[3] for query in traced for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert len(plans) > 10
+    assert not [step for step in plans if step.startswith("SCAN")]

@@ -132,7 +132,7 @@ def test_a_folder_of_a_newer_version_asks_for_an_upgrade(store: AdapterStore) ->
     """Even where the catalog was made to agree with it."""
     folder = store.path(publish(store, "ada"))
     rewrite(folder / RECORD, json.dumps({"format": 99}).encode())
-    with store._catalog.writing() as db:
+    with store.catalog.writing() as db:
         import hashlib
 
         digest = hashlib.sha256((folder / RECORD).read_bytes()).hexdigest()
@@ -145,8 +145,9 @@ def test_a_folder_without_its_row_is_invisible_and_adopted_by_the_next_publicati
     store: AdapterStore,
 ) -> None:
     revision = publish(store, "ada", metrics={"loss": 1.0})
-    with store._catalog.writing() as db:
+    with store.catalog.writing() as db:
         db.execute("DELETE FROM history")
+        db.execute("DELETE FROM records")
         db.execute("DELETE FROM revisions")
     assert store.revisions() == []
     assert publish(store, "ben", metrics={"loss": 2.0}) == revision

@@ -12,6 +12,7 @@ from adapters.store import Manifest, TrainingKey
 from tests.adapters.store.samples import DATA, FINGERPRINT, SPEC, manifest
 from tests.adapters.store.test_canonical import values
 
+METRIC_NAMES = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)
 manifests = st.builds(
     Manifest,
     base_name=st.sampled_from(["tiny-moe", "Qwen/Qwen3-30B-A3B", "modèle à moi"]),
@@ -25,10 +26,12 @@ manifests = st.builds(
     ),
     recipe=st.dictionaries(st.text(), values, max_size=4),
     data_hash=st.sampled_from(["", DATA]),
-    seed=st.integers(),
+    seed=st.integers(-(2**63), 2**63 - 1),
     kind=st.sampled_from(["personal", "pooled", "zero"]),
     parent=st.none() | st.just("ef" * 32),
-    metrics=st.dictionaries(st.text(), st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False)),
+    metrics=st.dictionaries(
+        METRIC_NAMES, st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False)
+    ),
     created_at=st.sampled_from(["", "2026-01-02T03:04:05.000006+00:00"]),
 )
 

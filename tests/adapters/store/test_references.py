@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import StoreError, UnknownAdapterError
-from adapters.store import queries
+from adapters.store import policies, queries
 from adapters.store.catalog import Catalog
-from adapters.store.references import check_name, check_not_tag, resolve
+from adapters.store.references import check_name, resolve
+from adapters.store.shape import Shape
 from tests.adapters.store.test_catalog import row
 
 ONE = "1234567890" + "a" * 54
@@ -28,8 +29,8 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         for revision in (ONE, TWIN, OTHER):
             queries.put_revision(db, row(revision))
         for name, revision in (("ada", ONE), ("ada", OTHER), ("ben", TWIN), ("12345678", OTHER)):
-            queries.append_head(db, name, revision, "2026")
-        queries.put_tag(db, "paper", ONE)
+            policies.publish(db, name, revision, "2026")
+        queries.put_tag(db, "paper", ONE, "2026")
     with catalog.reading() as db:
         yield db
 
@@ -90,17 +91,17 @@ def test_a_misspelt_name_or_tag_is_answered_with_those_alike(db: sqlite3.Connect
         resolve(db, "ada@9999")
 
 
-@pytest.mark.parametrize("name", ["a", "0", "user-0007", "town.ada_2", "x" * 64, "deadbeef"])
+@pytest.mark.parametrize("name", ["a", "0", "user-0007", "town.ada_2", "x" * 80, "deadbeef"])
 def test_fit_names_pass(name: str) -> None:
     assert check_name(name) == name
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", "-a", ".a", "A", "a b", "a/b", "../a", "a@b", "ä", "a\n", "x" * 65, "ab" * 32, "a\0"],
+    ["", "-a", ".a", "A", "a b", "a/b", "../a", "a@b", "ä", "a\n", "x" * 81, "ab" * 32, "a\0"],
 )
 def test_unfit_names_are_refused_with_the_rule(name: str) -> None:
-    with pytest.raises(StoreError, match="1 to 64 characters"):
+    with pytest.raises(StoreError, match="1 to 80 characters"):
         check_name(name)
 
 
@@ -115,6 +116,7 @@ def test_a_name_that_passes_is_safe_in_a_path_and_in_a_shell(name: str) -> None:
 
 
 def test_a_tag_cannot_become_a_name(db: sqlite3.Connection) -> None:
-    check_not_tag(db, "ada")
+    fits = ("a" * 64, Shape(4))
+    policies.admit(db, "ada", *fits)
     with pytest.raises(StoreError, match="'paper' is a tag"):
-        check_not_tag(db, "paper")
+        policies.admit(db, "paper", *fits)

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from adapters.errors import (
@@ -17,8 +22,10 @@ from adapters.errors import (
     UnsupportedAdapterError,
 )
 from adapters.lora.peft_io import write_peft
-from adapters.store import AdapterStore
+from adapters.store import AdapterStore, Manifest
+from adapters.store.record import revision_id
 from adapters.store.transfer import IMPORTED_RECIPE, ImportedBase, export_folder, import_folder
+from tests.adapters.hostile import mutations, nested
 from tests.adapters.store.samples import FINGERPRINT, adapter, publish, rewrite, same_tensors
 
 BASE = ImportedBase("tiny-moe", FINGERPRINT)
@@ -152,3 +159,61 @@ def test_a_damaged_revision_is_not_exported(store: AdapterStore, tmp_path: Path)
     with pytest.raises(CorruptAdapterError):
         export_folder(store, revision, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_manifest_does_worse_than_being_refused(fast_folder: Path, data: st.DataObject) -> None:
+    """Mutations of a whole manifest, and of one whose id and seals agree again."""
+    out = fast_folder / "mutated"
+    if not out.exists():
+        source = AdapterStore(fast_folder / "source")
+        export_folder(source, publish(source, "ada", metrics={"loss": 1.5}), out)
+        shutil.copyfile(out / "manifest.json", fast_folder / "valid.json")
+    valid = (fast_folder / "valid.json").read_bytes()
+    content = data.draw(mutations(valid) | changed_fields(json.loads(valid)))
+    (out / "manifest.json").write_bytes(content)
+    store = AdapterStore(Path(tempfile.mkdtemp(dir=fast_folder)) / "store")
+    try:
+        revision = import_folder(store, out, name="guest")
+    except AdapterError as error:
+        assert "manifest.json" in str(error) or str(out) in str(error)
+        assert not store.root.exists()
+    else:
+        store.verify(revision)
+        assert store.list()[0].revision == revision
+
+
+@st.composite
+def changed_fields(draw: st.DrawFn, value: dict[str, Any]) -> bytes:
+    """Any field given any value, and the id made to agree where that can be."""
+    manifest = value["manifest"]
+    where = draw(
+        st.sampled_from([manifest, manifest["spec"], manifest["recipe"], manifest["metrics"], value])
+    )
+    key = draw(st.sampled_from([*where, "more", "\ud800", ""]))
+    where[key] = draw(st.sampled_from(STRANGE))
+    with contextlib.suppress(Exception):  # what cannot have an id keeps the old one
+        value["revision"] = revision_id(Manifest.from_dict(manifest), value["tensors"])
+    return json.dumps(value).encode()
+
+
+STRANGE: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    2**63,
+    10**400,
+    1e308,
+    float("nan"),
+    "",
+    "x" * 1000,
+    "\ud800",
+    "a\nb",
+    "0" * 64,
+    [],
+    {},
+    [[]],
+    nested(50),
+    nested(5000 // 64),
+)

@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 from adapters.errors import StoreError, UnknownAdapterError
 from adapters.lora.peft_io import write_peft
 from adapters.store import AdapterStore
-from sim.cli.adapters import app
+from sim.cli.app import adapters
 from tests.adapters.store.samples import adapter, manifest, publish, rewrite
 from tests.adapters.tiny import write_base
 
+app = adapters.app
 runner = CliRunner()
 
 
@@ -119,7 +120,7 @@ def test_every_command_explains_itself_with_an_example(command: str | None) -> N
 
 def test_listing_does_not_load_torch(store: AdapterStore) -> None:
     code = (
-        "import sys; from sim.cli.adapters import app; app(sys.argv[1:], standalone_mode=False); "
+        "import sys; from sim.cli.app import adapters; adapters.app(sys.argv[1:], standalone_mode=False); "
         "assert 'torch' not in sys.modules and 'transformers' not in sys.modules"
     )
     for arguments in (["list"], ["show", "town.ada"]):

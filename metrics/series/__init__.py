@@ -1,0 +1,1 @@
+"""Group opinion over time, simulated against real: measures, and what others have printed."""

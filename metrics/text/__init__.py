@@ -1,0 +1,1 @@
+"""Text: how varied, how personal and how repetitive what people write is."""

@@ -1,0 +1,79 @@
+"""What went along with changes of opinion in a finished run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from agents.bindings import Condition
+from metrics.drivers import Drivers, driver_table, fit_drivers, shown_stance
+from metrics.opinion_change import change_summary, opinion_changes
+from sim.errors import RunDirError
+from sim.measuring import exposures
+from sim.people import gather
+from sim.platform_tables import read_tables
+from sim.run_dir import RunDir
+from sim.stance import fit_scorer
+
+if TYPE_CHECKING:
+    from adapters.bases.loader import Base
+
+
+class RunDrivers(NamedTuple):
+    """One condition of a run at one size, all its seeds together.
+
+    Args:
+        changes: `seed` and the columns of `change_summary`.
+        drivers: the regression; users are clusters across seeds, since seeds share the people.
+        toy: whether the run's base is a toy.
+    """
+
+    changes: pd.DataFrame
+    drivers: Drivers
+    toy: bool
+
+
+def run_drivers(run: RunDir, condition: Condition, size: int) -> RunDrivers:
+    """Summarise changes of stance and regress them on what users were shown.
+
+    The stance scorer is fitted again from the corpus, to score the posts that were shown.
+
+    Args:
+        run: with at least one finished cell of the condition and size.
+        condition: which.
+        size: N.
+
+    Raises:
+        RunDirError: no such finished cell, or a corpus that changed since the run.
+        MetricInputError: too few users changed.
+    """
+    cells = [c for c in run.cells() if c.done and c.key.condition == condition and c.key.size == size]
+    if not cells:
+        done = sorted({f"{c.key.condition} at N={c.key.size}" for c in run.cells() if c.done})
+        raise RunDirError(
+            f"{run.path}: no finished cell of {condition} at N={size}; there are {', '.join(done) or 'none'}"
+        )
+    scenario = run.scenario
+    people = gather(scenario)
+    if people.corpus.digest != run.manifest["corpus"]["sha256"]:
+        raise RunDirError(f"{run.path}: the corpus has changed since this run; put back what it was run with")
+
+    def base() -> Base:
+        from adapters.bases.loader import load_base
+
+        return load_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
+
+    scorer, side = fit_scorer(scenario, people, base), people.populations[size].side
+    tables, changes = [], []
+    for cell in cells:
+        stance = cell.read_stance()
+        changes.append(change_summary(opinion_changes(stance)).assign(seed=cell.key.seed))
+        seen = exposures(cell.ledger.read(["step", "agent_id", "feed"]))
+        shown = shown_stance(seen, read_tables(cell.database).posts, side, scorer)
+        tables.append(driver_table(stance, shown, side, positive=people.sides[0]))
+    return RunDrivers(
+        pd.concat(changes, ignore_index=True),
+        fit_drivers(pd.concat(tables, ignore_index=True)),
+        run.manifest["base"]["toy"],
+    )
