@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metrics.errors import MetricInputError
+from metrics.rounding import all_equal
 
 UNIFORM_BIMODALITY = 5 / 9
 """The coefficient of an endless uniform spread; larger values hint at two modes."""
@@ -32,9 +33,9 @@ def bimodality_coefficient(stance: pd.Series[float], form: Literal["sas", "sarle
 
     Source: SAS/STAT User's Guide, PROC CLUSTER (`sas`); Pfister et al. 2013, Front. Psychol. 4:700.
     """
-    values = stance.dropna().to_numpy(dtype=np.float64)
+    values: NDArray[np.float64] = stance.dropna().to_numpy(dtype=np.float64)
     n = len(values)
-    if n < 4 or np.ptp(values) == 0.0:
+    if n < 4 or all_equal(values):
         return float("nan")
     z = (values - values.mean()) / values.std()
     skewness, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))

@@ -80,9 +80,9 @@ PEOPLE: tuple[Metric, ...] = (
         "nobody met anybody at a post", "ours (Hill number of order 0)", True,
     ),
     Metric(
-        "co_engagement_modularity", "Co-engagement modularity", "communities", "index", -0.5, 1.0,
+        "co_engagement_modularity", "Co-engagement modularity", "communities", "index", 0.0, 1.0,
         "meetings stay more within communities",
-        "Newman's Q of the Leiden partition; weight = posts in common",
+        "Newman's Q of the Leiden partition, which is never below that of one community, 0; weight = posts in common",
         "nobody met anybody at a post", f"{PAPER}; weight ours", True,
     ),
     Metric(

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 from metrics.catalogue import RATIO_METRICS
 from metrics.effects import FEWEST, hedges_gz, rank_biserial
 from metrics.errors import MetricInputError
-from metrics.intervals import NO_INTERVAL, RESAMPLES, bootstrap_interval, sign_flip_p, t_interval
+from metrics.intervals import (
+    NO_INTERVAL,
+    RESAMPLES,
+    bootstrap_interval,
+    sign_flip_p,
+    smallest_sign_flip_p,
+    t_interval,
+)
 from metrics.multiplicity import benjamini_hochberg, holm
 from metrics.power import seeds_needed
+from metrics.rounding import all_equal, differences
 
 VALUE_COLUMNS = ("condition", "n", "seed", "metric", "value")
 
@@ -77,7 +85,7 @@ def paired_differences(
         row |= _difference(treated, untreated, rng, confidence, resamples)
         row |= _ratio(treated, untreated, confidence, wanted=metric in ratio_metrics)
         unmeasured = [c for c in (treatment, control) if (n, metric, c) not in measured]
-        row["note"] = _note(treated - untreated, pairs, unmeasured)
+        row["note"] = _note(differences(treated, untreated), pairs, unmeasured)
         rows.append(row)
     table = pd.DataFrame(rows, columns=_RESULT_COLUMNS)
     moved = (table["difference"] != 0) | (table["low"] != table["high"])  # else there is nothing to test
@@ -132,7 +140,7 @@ def _difference(
     confidence: float,
     resamples: int,
 ) -> dict[str, object]:
-    change = treated - untreated
+    change = differences(treated, untreated)
     n = len(change)
     student = t_interval(change, confidence)
     boot = bootstrap_interval(change, rng=rng, confidence=confidence, resamples=resamples)
@@ -146,7 +154,7 @@ def _difference(
         "bootstrap_low": boot.low,
         "bootstrap_high": boot.high,
         "p_value": sign_flip_p(change, rng=rng, resamples=resamples),
-        "p_smallest": 2.0 ** (1 - n) if n >= 2 else float("nan"),
+        "p_smallest": smallest_sign_flip_p(n, resamples=resamples),
         "effect_size": effect,
         "rank_effect": rank_biserial(change) if n >= FEWEST else float("nan"),
         "seeds_needed": seeds_needed(effect),
@@ -177,7 +185,7 @@ def _note(change: NDArray[np.float64], pairs: pd.DataFrame, unmeasured: list[str
         notes.append("one seed: no interval")
     elif len(change) == 2:
         notes.append("two seeds: no effect size, and the bootstrap interval is just their range")
-    if len(change) > 1 and np.ptp(change) == 0.0:
+    if len(change) > 1 and all_equal(change):
         notes.append("all differences equal: the interval has no width")
     if len(change) and (missing := len(pairs) - len(change)):
         notes.append(f"{missing} seed{'s' if missing > 1 else ''} without a pair of values")

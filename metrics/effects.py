@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from metrics.errors import MetricInputError
+from metrics.rounding import all_equal
 
 FEWEST = 3
 """Pairs from which an effect size is given: with two, the correction for few values leaves nothing."""
@@ -23,12 +24,13 @@ def cohen_dz(changes: ArrayLike) -> float:
         changes: [n] paired differences, finite.
 
     Returns:
-        Any real number; NaN for fewer than two values, or when all are equal (nothing varied: no unit).
+        Any real number; NaN for fewer than two values, or when all are equal but for rounding (nothing varied: no
+        unit).
 
     Source: Cohen 1988 §2.3.5 (d_z).
     """
     sample = _sample(changes)
-    if len(sample) < 2 or np.ptp(sample) == 0.0:
+    if all_equal(sample):
         return float("nan")
     return float(sample.mean() / sample.std(ddof=1))
 

@@ -15,6 +15,7 @@ ENGAGEMENT_KINDS = frozenset({LIKE, COMMENT, REPOST, QUOTE})
 """What counts as engaging by default: a dislike does not, since it says that the user turned away."""
 
 _ALL_KINDS = ENGAGEMENT_KINDS | {DISLIKE}
+_COLUMNS = ["user_id", "post_id", "author_id", "step", "kind"]
 
 
 def engagements(
@@ -37,7 +38,7 @@ def engagements(
         kinds: any of `like`, `comment`, `repost`, `quote`, `dislike`.
 
     Returns:
-        Columns `user_id`, `post_id` (never a repost), `step`, `kind`.
+        Columns `user_id`, `post_id` (never a repost), `author_id` (of that post), `step`, `kind`.
 
     Raises:
         MetricInputError: an unknown kind, or an action on a post that is not in the table.
@@ -61,7 +62,7 @@ def engagements(
         parts.append(renamed.assign(kind=name))
     filled = [part for part in parts if len(part)]
     if not filled:
-        return shares.reset_index(drop=True)
+        return pd.DataFrame(columns=_COLUMNS)
     acts = pd.concat(filled, ignore_index=True)
     acts = acts[acts["kind"].isin(list(kinds))]
     root = acts["post_id"].map(root_ids(posts))
@@ -71,6 +72,6 @@ def engagements(
             f"{lost['kind']}: user {lost['user_id']} acts on post {lost['post_id']}, which is not in posts; "
             "pass the whole post table"
         )
-    acts = acts.assign(post_id=root.astype("int64"))
-    author = acts["post_id"].map(posts.set_index("post_id")["user_id"])
-    return acts[acts["user_id"] != author].reset_index(drop=True)
+    author = root.map(posts.set_index("post_id")["user_id"])
+    acts = acts.assign(post_id=root.astype("int64"), author_id=author.astype("int64"))
+    return acts.loc[acts["user_id"] != acts["author_id"], _COLUMNS].reset_index(drop=True)

@@ -12,7 +12,6 @@ from numpy.typing import ArrayLike
 from metrics.activity import action_counts, active_share, posts_per_user
 from metrics.bipolarity import bimodality_coefficient, esteban_ray_polarization
 from metrics.cascade import gini, top_share
-from metrics.content import COMMENT
 from metrics.diffusion import FEWEST_FOR_SHAPE, cascade_shapes
 from metrics.dispersion import dispersion
 from metrics.moments import Moments
@@ -20,12 +19,15 @@ from metrics.networks.controversy import random_walk_controversy
 from metrics.networks.diversity import hill_number
 from metrics.networks.exposure import cross_side_following, echo_chamber
 from metrics.networks.homophily import ei_index, within_community_homophily
-from metrics.networks.interactions import co_engagement_network, follow_network
+from metrics.networks.interactions import (
+    co_engagement_network,
+    follow_network,
+    reply_network,
+    repost_network,
+)
 from metrics.networks.mixing import assortativity
-from metrics.networks.network import Network
 from metrics.networks.partitions import find_partition
 from metrics.polarization import mean_stance, polarization_distance, within_side_std
-from metrics.posts import REPOST
 from metrics.text.diversity import compression_ratio
 
 Values = dict[str, float]
@@ -90,9 +92,10 @@ def communities(cell: Moments, step: int) -> Values:
 
 def interactions(cell: Moments, step: int) -> Values:
     """Who follows, answers and reposts whom."""
-    follows = cell.tables.follows
-    following = follow_network(follows[follows["created_at"] <= step], cell.tables.users)
-    replies, reposts = contact_network(cell, COMMENT, step), contact_network(cell, REPOST, step)
+    follows, acts, users = cell.tables.follows, cell.engagements, cell.tables.users
+    following = follow_network(follows[follows["created_at"] <= step], users)
+    acts = acts[acts["step"] <= step]
+    replies, reposts = reply_network(acts, users), repost_network(acts, users)
     return {
         "follow_assortativity": assortativity(following, cell.sides),
         "cross_side_following": cross_side_following(following, cell.sides),
@@ -169,20 +172,6 @@ GROUPS: tuple[Callable[[Moments, int], Values], ...] = (
     exposure,
 )
 """Every group of `metrics.catalogue` but the ledger's, in its order."""
-
-
-def contact_network(cell: Moments, kind: str, step: int) -> Network:
-    """From each user to the authors whom they turned to in this way until the step, weight = how often.
-
-    Args:
-        cell: its engagements.
-        kind: of `metrics.engagement`: `comment`, `repost`, …
-        step: the last that counts.
-    """
-    contacts = cell.contacts
-    counted = contacts[(contacts["kind"] == kind) & (contacts["step"] <= step)]
-    source, target = counted["source"].to_numpy(), counted["target"].to_numpy()
-    return Network.from_edges(source, target, len(cell.tables.users), directed=True)
 
 
 def _mean(values: ArrayLike) -> float:

@@ -30,8 +30,8 @@ class PowerLawFit(NamedTuple):
         alpha: exponent; smaller means a heavier tail (2 to 3 is usual).
         xmin: where the tail begins.
         distance: Kolmogorov–Smirnov distance of tail and fit: 0 equal.
-        p_value: share of samples from the fitted law that lie further off; at most 0.1 rules the law out,
-            above it the law is possible, not proven.
+        p_value: share of samples from the fitted law that lie further off (or allow no fit); at most 0.1
+            rules the law out, above it the law is possible, not proven.
         ratio: log-likelihood ratio against a log-normal, in its own standard errors: above 0 the power law
             is the likelier, below 0 the log-normal.
         ratio_p: two-sided p of "both are as likely"; above 0.1 the data cannot tell.

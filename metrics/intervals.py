@@ -81,8 +81,8 @@ def bootstrap_interval(
 def sign_flip_p(values: ArrayLike, *, rng: np.random.Generator, resamples: int = RESAMPLES) -> float:
     """Two-sided permutation p-value of "the mean is 0": chance that flipped signs give as large a mean.
 
-    1: any signs would do; small: the signs agree more than chance. Never below 2^(1−n): with 5 pairs 0.0625,
-    so 6 pairs are the fewest that can reach 0.05.
+    1: any signs would do; small: the signs agree more than chance. Never below `smallest_sign_flip_p`: with 5
+    pairs 0.0625, so 6 pairs are the fewest that can reach 0.05.
 
     Args:
         values: [n] paired differences, finite.
@@ -105,6 +105,21 @@ def sign_flip_p(values: ArrayLike, *, rng: np.random.Generator, resamples: int =
         return float(np.mean(np.abs((1.0 - 2.0 * patterns) @ sample) >= observed - slack))
     signs = 1.0 - 2.0 * rng.integers(2, size=(resamples, n))
     return float((1 + np.sum(np.abs(signs @ sample) >= observed - slack)) / (resamples + 1))
+
+
+def smallest_sign_flip_p(n: int, *, resamples: int = RESAMPLES) -> float:
+    """The least p-value that `sign_flip_p` can give for so many pairs, were all differences of one sign.
+
+    Args:
+        n: pairs.
+        resamples: as in `sign_flip_p`.
+
+    Returns:
+        2^(1−n) up to `EXACT_SIGNS` pairs, beyond 1/(resamples + 1); NaN for fewer than two pairs.
+    """
+    if n < 2:
+        return float("nan")
+    return 2.0 ** (1 - n) if n <= EXACT_SIGNS else 1.0 / (resamples + 1)
 
 
 def wilson_interval(successes: float, n: int, confidence: float = 0.95) -> Interval:

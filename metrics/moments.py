@@ -120,19 +120,6 @@ class Moments:
         return engagements(t.posts, t.comments, t.likes, t.dislikes)
 
     @cached_property
-    def contacts(self) -> pd.DataFrame:
-        """The same with both ends as places in `tables.users`: `kind`, `step`, `source`, `target` (the author)."""
-        author = self.engagements["post_id"].map(self.tables.posts.set_index("post_id")["user_id"])
-        return pd.DataFrame(
-            {
-                "kind": self.engagements["kind"],
-                "step": self.engagements["step"],
-                "source": self.tables.users.get_indexer(pd.Index(self.engagements["user_id"])),
-                "target": self.tables.users.get_indexer(pd.Index(author)),
-            }
-        )
-
-    @cached_property
     def acts(self) -> pd.DataFrame:
         """What users did from step 1 on: rows of `metrics.activity.acts_frame`."""
         t = self.tables

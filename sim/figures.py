@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from metrics.attention import lorenz_curve
 from metrics.cascade import gini
 from metrics.catalogue import CATALOGUE
+from sim.figure_style import STYLE, colour, dash, marker
 from sim.run_dir import RunDir
 
 SERIES_METRICS = (
@@ -26,11 +27,6 @@ SERIES_METRICS = (
 )
 CURVE_POINTS = 200
 """Of each Lorenz curve: more than a screen can show would only swell the file."""
-
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")  # Okabe & Ito 2008
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-_MARKERS = ("circle", "square", "diamond", "cross", "triangle-up")
-_STYLE = {"template": "plotly_white", "font": {"family": "system-ui, sans-serif", "size": 12}}
 
 
 class Captioned(NamedTuple):
@@ -62,7 +58,7 @@ def series_figure(run: RunDir) -> Captioned:
                 )
     figure.update_xaxes(title_text="step", row=rows)
     figure.update_layout(
-        height=260 * rows, **_STYLE, margin={"t": 90, "b": 40}, legend={"orientation": "h", "y": 1.1}
+        height=260 * rows, **STYLE, margin={"t": 90, "b": 40}, legend={"orientation": "h", "y": 1.1}
     )
     return Captioned(figure, f"Measures over steps, N = {size}: mean over seeds; the band spans all seeds.")
 
@@ -81,7 +77,7 @@ def ratio_figure(run: RunDir, compared: pd.DataFrame) -> Captioned:
             y=[CATALOGUE[m].label for m in part["metric"]],
             mode="markers",
             name=f"N = {n}",
-            marker={"symbol": _MARKERS[place % 5], "size": 9, "color": _COLOURS[place % 5]},
+            marker={"symbol": marker(place), "size": 9, "color": colour(place)},
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -93,7 +89,7 @@ def ratio_figure(run: RunDir, compared: pd.DataFrame) -> Captioned:
     figure.update_xaxes(type="log", title_text=f"{compare.treatment} / {compare.control}", range=[-1, 1])
     height = 140 + 22 * rows["metric"].nunique()
     figure.update_layout(
-        height=height, **_STYLE, margin={"t": 60, "l": 260, "b": 40}, legend={"orientation": "h", "y": 1.05}
+        height=height, **STYLE, margin={"t": 60, "l": 260, "b": 40}, legend={"orientation": "h", "y": 1.05}
     )
     caption = (
         f"{compare.treatment} as a multiple of {compare.control}, with 95% intervals over seeds "
@@ -116,15 +112,15 @@ def stance_figure(run: RunDir) -> Captioned:
             y=of_side["stance"],
             name=label,
             side=("positive", "negative")[place],
-            line={"color": _COLOURS[place]},
+            line={"color": colour(place)},
             points="all",
             pointpos=(0.4, -0.4)[place],
-            marker={"size": 3, "symbol": _MARKERS[place]},
+            marker={"size": 3, "symbol": marker(place)},
             spanmode="hard",
             meanline_visible=True,
         )
     figure.update_yaxes(range=[-1.05, 1.05], title_text="stance")
-    figure.update_layout(height=420, **_STYLE, violingap=0, violinmode="overlay", margin={"t": 30, "b": 40})
+    figure.update_layout(height=420, **STYLE, violingap=0, violinmode="overlay", margin={"t": 30, "b": 40})
     return Captioned(figure, f"Stance of users after step {last} by side, N = {size}, all seeds together.")
 
 
@@ -157,7 +153,7 @@ def stance_bands_figure(run: RunDir) -> Captioned:
     figure.update_xaxes(title_text="step", row=rows)
     figure.update_layout(
         height=120 + 260 * rows,
-        **_STYLE,
+        **STYLE,
         margin={"t": 90, "b": 40},
         legend={"orientation": "h", "y": 1 + 0.3 / rows},
     )
@@ -187,11 +183,11 @@ def lorenz_figure(run: RunDir, attention: pd.DataFrame) -> Captioned:
             said.append(f"{condition} {gini(likes):.2f}")
             figure.add_scatter(
                 x=curve.holders, y=curve.held, mode="lines", name=condition,
-                line={"color": _COLOURS[place % 5], "dash": _DASHES[place % 5]},
+                line={"color": colour(place), "dash": dash(place)},
             )  # fmt: skip
     figure.update_xaxes(title_text="share of posts, least liked first", range=[0, 1])
     figure.update_yaxes(title_text="share of likes", range=[0, 1])
-    figure.update_layout(height=420, **_STYLE, margin={"t": 30, "b": 40})
+    figure.update_layout(height=420, **STYLE, margin={"t": 30, "b": 40})
     caption = (
         f"Lorenz curves of likes per post, N = {max(run.scenario.population.size)}, all seeds together; the further "
         f"below the diagonal, the fewer posts hold the likes. Gini coefficients: {', '.join(said)}."
@@ -222,7 +218,7 @@ def _fill(
 ) -> None:
     figure.add_scatter(
         x=[*low.index, *low.index[::-1]], y=[*high, *low[::-1]], mode="lines", line={"width": 0}, fill="toself",
-        fillcolor=_COLOURS[place % 5], opacity=0.15, hoverinfo="skip", showlegend=False, legendgroup=name,
+        fillcolor=colour(place), opacity=0.15, hoverinfo="skip", showlegend=False, legendgroup=name,
         row=row, col=col,
     )  # fmt: skip
 
@@ -232,6 +228,6 @@ def _line(
 ) -> None:
     figure.add_scatter(
         x=middle.index, y=middle, mode="lines+markers", name=name, legendgroup=name, showlegend=legend,
-        line={"color": _COLOURS[place % 5], "dash": _DASHES[place % 5]},
-        marker={"symbol": _MARKERS[place % 5], "size": 5}, row=row, col=col,
+        line={"color": colour(place), "dash": dash(place)},
+        marker={"symbol": marker(place), "size": 5}, row=row, col=col,
     )  # fmt: skip

@@ -54,16 +54,15 @@ def read_run_network(run: RunDir, relation: str, cell: str | None = None) -> Nam
     )
 
 
-def _co_engagement(tables: PlatformTables, agents: pd.Index) -> Network:
-    acts = engagements(tables.posts, tables.comments, tables.likes, tables.dislikes)
-    return co_engagement_network(acts, agents)
+def _acts(tables: PlatformTables) -> pd.DataFrame:
+    return engagements(tables.posts, tables.comments, tables.likes, tables.dislikes)
 
 
 RELATIONS: dict[str, Callable[[PlatformTables, pd.Index], Network]] = {
     "follow": lambda tables, agents: follow_network(tables.follows, agents),
-    "reply": lambda tables, agents: reply_network(tables.posts, tables.comments, agents),
-    "repost": lambda tables, agents: repost_network(tables.posts, agents),
-    "co-engagement": _co_engagement,
+    "reply": lambda tables, agents: reply_network(_acts(tables), agents),
+    "repost": lambda tables, agents: repost_network(_acts(tables), agents),
+    "co-engagement": lambda tables, agents: co_engagement_network(_acts(tables), agents),
 }
 """Every relation of a run, and how its network is made."""
 

@@ -14,6 +14,7 @@ from metrics.posts import REPOST, own_words
 from sim.cell import CellKey
 from sim.errors import RunDirError
 from sim.measuring import exposures
+from sim.opinion_cell import opinion_model
 from sim.people import gather
 from sim.platform_tables import read_tables
 from sim.run_dir import CellDir, RunDir
@@ -63,8 +64,8 @@ def read_real(run: RunDir) -> dict[int, RealTexts]:
 
 
 def finished_cells(run: RunDir) -> list[CellDir]:
-    """Cells that are done and in which somebody can write: cells of opinion models have no platform."""
-    return [cell for cell in run.cells() if cell.done and cell.database.is_file()]
+    """Cells that are done and in which somebody can write: agents of opinion models cannot."""
+    return [cell for cell in run.cells() if cell.done and opinion_model(cell.key.condition) is None]
 
 
 def read_cell(run: RunDir, cell: CellDir) -> CellTexts:

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sim.atomic import write_atomic
+from sim.atomic import write_text
 from sim.errors import SeriesError
+from sim.figure_style import GREY, STYLE, colour, marker
+from sim.series_panel import Panel
 from sim.series_validation import Validation
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe & Ito 2008
-_MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "x", "star")
 _DASHES = {"baseline": "dot", "model": "dash", "run": "solid"}
 _LABELS = {"bias": "bias (mean attitude)", "diversity": "diversity (std of attitudes)"}
 
@@ -25,7 +24,7 @@ def series_figure(validation: Validation) -> Any:
 
     panel = validation.panel
     figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.06)
-    times = _axis(panel.times)
+    times = _axis(panel)
     for row, quantity in enumerate(_LABELS, start=1):
         real = go.Scatter(
             x=times,
@@ -46,17 +45,16 @@ def series_figure(validation: Validation) -> Any:
                 legendgroup=forecast.method,
                 showlegend=row == 1,
                 mode="lines+markers",
-                marker={"symbol": _MARKERS[place % len(_MARKERS)], "size": 5},
-                line={"color": _COLOURS[place % len(_COLOURS)], "dash": _DASHES[forecast.kind]},
+                marker={"symbol": marker(place), "size": 5},
+                line={"color": colour(place), "dash": _DASHES[forecast.kind]},
             )
             figure.add_trace(line, row=row, col=1)
         figure.update_yaxes(title_text=_LABELS[quantity], row=row, col=1)
-    figure.add_vline(x=times[panel.cut], line_dash="dot", line_color="#666")
+    figure.add_vline(x=times[panel.cut], line_dash="dot", line_color=GREY)
     figure.update_xaxes(title_text="time", row=2)
     figure.update_layout(
-        template="plotly_white",
         height=640,
-        font={"family": "system-ui, sans-serif", "size": 12},
+        **STYLE,
         margin={"t": 40, "b": 50},
         title_text=f"{Path(validation.source).name}: learned before the dotted line, judged after it",
     )
@@ -70,8 +68,7 @@ def write_figure(validation: Validation, path: Path) -> None:
         SeriesError: for another ending than .html.
     """
     check_figure_path(path)
-    page = series_figure(validation).to_html(include_plotlyjs=True, full_html=True)
-    write_atomic(path, lambda partial: _write(partial, page))
+    write_text(path, series_figure(validation).to_html(include_plotlyjs=True, full_html=True))
 
 
 def check_figure_path(path: Path) -> None:
@@ -84,12 +81,8 @@ def check_figure_path(path: Path) -> None:
         raise SeriesError(f"--plot {path}: expected a name that ends in .html")
 
 
-def _write(path: Path, page: str) -> None:
-    path.write_text(page, "utf-8")
-
-
-def _axis(times: NDArray[np.float64]) -> list[Any]:
-    """Days since 1970 as dates; other numbers as they are (no date of interest lies before 1980)."""
-    if times[0] < 3_650:
-        return list(times)
-    return [str(moment) for moment in (times * 86_400).astype("datetime64[s]")]
+def _axis(panel: Panel) -> list[Any]:
+    """Dates as such, other times as the numbers that they are."""
+    if not panel.dated:
+        return list(panel.times)
+    return [str(moment) for moment in (panel.times * 86_400).astype("datetime64[s]")]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.opinion.fitting import fit_series
-from agents.opinion.meetings import MeetingFit, fit_meetings
+from agents.opinion.meetings import LEAST_CHANGES, MeetingFit, fit_meetings, usable_changes
 from agents.opinion.models import model_named
 from agents.opinion.neighbours import Neighbours
 from agents.opinion.regimes import Regime, regime
@@ -117,15 +117,20 @@ def _anchored(series: GroupSeries, at: GroupSeries, place: int) -> GroupSeries:
     )
 
 
-def meetings_of(path: NDArray[np.float64], cut: int, seed: int) -> Meetings:
+def meetings_of(path: NDArray[np.float64], cut: int, seed: int) -> Meetings | None:
     """Fit one-to-one meetings on the steps up to the cut, and simulate the likelier rule from start to end.
+
+    None where there is no rule to find: all begin alike, or hardly anybody changes up to the cut.
 
     Args:
         path: [T + 1, N], everybody at every step.
         cut: last step to learn from.
         seed: of the simulation, and of the choice of changes to fit.
     """
-    fits = [fit_meetings(path[: cut + 1], generator(seed, "series meetings"), pull=pull) for pull in PULLS]
+    learned = path[: cut + 1]
+    if not path[0].std() or usable_changes(learned).sum() < LEAST_CHANGES:
+        return None
+    fits = [fit_meetings(learned, generator(seed, "series meetings"), pull=pull) for pull in PULLS]
     fits.sort(key=lambda fit: -fit.log_likelihood)
     best = fits[0]
     rng = generator(seed, "series meetings simulation")

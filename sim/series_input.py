@@ -36,11 +36,13 @@ class Statements:
         source: the file.
         frame: columns time (float: as given, or days since 1970), user (text), value (stance in [−1, 1]).
         classes: the stances that were mapped from classes, rising; empty where stances are numbers.
+        dated: times were dates, and are days since 1970 now.
     """
 
     source: str
     frame: pd.DataFrame
     classes: tuple[float, ...]
+    dated: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,10 +52,12 @@ class Shares:
     Args:
         source: the file.
         frame: columns time (as for `Statements`), approve, disapprove: shares in [0, 1], at most 1 together.
+        dated: as for `Statements`.
     """
 
     source: str
     frame: pd.DataFrame
+    dated: bool = False
 
 
 class _Row(NamedTuple):
@@ -98,10 +102,11 @@ def read_series(
     if not rows:
         raise SeriesError(f"{path}: a header and no rows")
     times = _times(path, rows, chosen["time"])
-    rows, times = _between(path, rows, times, chosen["time"], since, until)
+    dated = _number(rows[0].cells[chosen["time"]]) is None
+    rows, times = _between(path, rows, times, dated=dated, since=since, until=until)
     if "stance" in chosen:
-        return _statements(path, rows, chosen, times, classes or {})
-    return _shares(path, rows, chosen, times, header)
+        return _statements(path, rows, chosen, times, classes or {}, dated=dated)
+    return _shares(path, rows, chosen, times, header, dated=dated)
 
 
 def _rows(path: Path) -> tuple[list[str], list[_Row]]:
@@ -114,6 +119,8 @@ def _rows(path: Path) -> tuple[list[str], list[_Row]]:
             header = [name.strip() for name in next(reader, [])]
             if not any(header):
                 raise SeriesError(f"{path}: empty; expected a header line and rows")
+            if twice := sorted({name for name in header if name and header.count(name) > 1}):
+                raise SeriesError(f"{path}: two columns {twice[0]!r}; expected every name once. Rename one.")
             rows = []
             for cells in reader:
                 if not cells:
@@ -126,6 +133,8 @@ def _rows(path: Path) -> tuple[list[str], list[_Row]]:
             return header, rows
     except FileNotFoundError as error:
         raise SeriesError(f"{path}: no such file") from error
+    except IsADirectoryError as error:
+        raise SeriesError(f"{path}: is a folder; expected a CSV or TSV file") from error
     except UnicodeDecodeError as error:
         raise SeriesError(f"{path}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from error
     except csv.Error as error:
@@ -141,6 +150,8 @@ def _columns(path: Path, header: Sequence[str], asked: Mapping[str, str]) -> dic
         if any(name in lower for name in usual)
     }
     for field, column in asked.items():
+        if field not in USUAL_COLUMNS:
+            raise SeriesError(f"--column {field}={column}: expected a field of {', '.join(USUAL_COLUMNS)}")
         if column not in header:
             raise SeriesError(f"{path}: no column {column!r} for {field}; it has {', '.join(header)}")
         found[field] = column
@@ -168,17 +179,22 @@ def _times(path: Path, rows: Sequence[_Row], column: str) -> list[float]:
 
 
 def _between(
-    path: Path, rows: list[_Row], times: list[float], column: str, since: str | None, until: str | None
+    path: Path, rows: list[_Row], times: list[float], *, dated: bool, since: str | None, until: str | None
 ) -> tuple[list[_Row], list[float]]:
-    low, high = -np.inf, np.inf
-    if since is not None:
-        low = _times(path, [rows[0], _Row(0, {column: since})], column)[1]
-    if until is not None:
-        high = _times(path, [rows[0], _Row(0, {column: until})], column)[1]
+    low = -np.inf if since is None else _bound("--since", since, dated=dated)
+    high = np.inf if until is None else _bound("--until", until, dated=dated)
     kept = [place for place, time in enumerate(times) if low <= time <= high]
     if not kept:
         raise SeriesError(f"{path}: no row between {since or 'the beginning'} and {until or 'the end'}")
     return [rows[place] for place in kept], [times[place] for place in kept]
+
+
+def _bound(option: str, text: str, *, dated: bool) -> float:
+    value = _date(text) if dated else _number(text)
+    if value is None:
+        expected = "an ISO date or M/D/YYYY" if dated else "a number"
+        raise SeriesError(f"{option} {text}: expected {expected}, as times are in the file")
+    return value
 
 
 def _statements(
@@ -187,6 +203,8 @@ def _statements(
     chosen: Mapping[str, str],
     times: Sequence[float],
     classes: Mapping[str, float],
+    *,
+    dated: bool,
 ) -> Statements:
     for name, value in classes.items():
         if not -1 <= value <= 1:
@@ -206,11 +224,17 @@ def _statements(
     users = [_plain(row.cells[chosen["user"]]) for row in rows]
     frame = pd.DataFrame({"time": times, "user": users, "value": values})
     ordered = frame.sort_values("time", kind="stable", ignore_index=True)
-    return Statements(str(path), ordered, tuple(sorted(set(known.values()))))
+    return Statements(str(path), ordered, tuple(sorted(set(known.values()))), dated)
 
 
 def _shares(
-    path: Path, rows: Sequence[_Row], chosen: Mapping[str, str], times: Sequence[float], header: Sequence[str]
+    path: Path,
+    rows: Sequence[_Row],
+    chosen: Mapping[str, str],
+    times: Sequence[float],
+    header: Sequence[str],
+    *,
+    dated: bool,
 ) -> Shares:
     values = np.array([[_share(path, row, chosen[field]) for field in SHARE_FIELDS[1:]] for row in rows])
     if values.max() > 1:
@@ -229,7 +253,7 @@ def _shares(
         raise SeriesError(
             f"{path}:{rows[place].line}: {chosen['time']}: a second row for the same time; expected one group.{hint}"
         )
-    return Shares(str(path), frame.sort_values("time", ignore_index=True))
+    return Shares(str(path), frame.sort_values("time", ignore_index=True), dated)
 
 
 def _share(path: Path, row: _Row, column: str) -> float:

@@ -27,6 +27,7 @@ class Panel:
         start: [N] opinions at the first grid point.
         at_cut: [N] opinions at the cut.
         people: [T + 1, N] everybody's latest stance; None for shares, where nobody is known.
+        dated: times are days since 1970.
     """
 
     times: NDArray[np.float64]
@@ -35,6 +36,7 @@ class Panel:
     start: NDArray[np.float64]
     at_cut: NDArray[np.float64]
     people: NDArray[np.float64] | None
+    dated: bool
 
     @property
     def test_steps(self) -> int:
@@ -51,8 +53,8 @@ def panel_of(series: Statements | Shares, *, steps: int, train: float) -> Panel:
     """Lay a series on a grid.
 
     A stance or share holds until the next one. For statements the panel is everybody who has spoken by the first
-    moment at which half of all people had (moments before it are left out), so that the group stays the same
-    people throughout.
+    moment at which half of all people had, and two at least (moments before it are left out), so that the group
+    stays the same people throughout.
 
     Args:
         series: as read.
@@ -60,7 +62,7 @@ def panel_of(series: Statements | Shares, *, steps: int, train: float) -> Panel:
         train: share of the steps to learn from, in (0, 1).
 
     Raises:
-        SeriesError: too little to learn from or to judge on.
+        SeriesError: too little to learn from or to judge on, such as people of whom none speaks after the cut.
     """
     cut = round(train * steps)
     if not 1 <= cut <= steps - 2:
@@ -93,6 +95,7 @@ def _of_shares(series: Shares, steps: int, cut: int) -> Panel:
         share_agents(approve[0], disapprove[0]),
         share_agents(approve[cut], disapprove[cut]),
         None,
+        series.dated,
     )
 
 
@@ -101,7 +104,7 @@ def _of_statements(series: Statements, steps: int, cut: int) -> Panel:
     first = frame.groupby("user")["time"].min().sort_values(kind="stable")
     if len(first) < 2:
         raise SeriesError(f"{series.source}: {len(first)} person; expected at least 2")
-    begin = float(first.iloc[(len(first) - 1) // 2])
+    begin = float(first.iloc[max(1, (len(first) - 1) // 2)])
     members = first.index[first <= begin].sort_values()
     times = _grid(frame.loc[frame["time"] >= begin, "time"], series.source, steps)
     people = np.empty((len(times), len(members)))
@@ -109,7 +112,12 @@ def _of_statements(series: Statements, steps: int, cut: int) -> Panel:
     for column, user in enumerate(members):
         when, what = own[user]
         people[:, column] = what[np.searchsorted(when, times, side="right") - 1]
-    return Panel(times, cut, group_series(people), people[0], people[cut], people)
+    if not ((frame["time"] > times[cut]) & frame["user"].isin(members)).any():
+        raise SeriesError(
+            f"{series.source}: none of the panel's {len(members)} people speaks in the last {steps - cut} of {steps} "
+            "steps, so there is nothing to be judged on; expected people with several statements each"
+        )
+    return Panel(times, cut, group_series(people), people[0], people[cut], people, series.dated)
 
 
 def _grid(times: pd.Series[float], source: str, steps: int) -> NDArray[np.float64]:

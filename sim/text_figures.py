@@ -8,15 +8,11 @@ import pandas as pd
 from plotly.subplots import make_subplots
 
 from metrics.text.catalogue import TEXT_MEASURES
+from sim.figure_style import GREY, STYLE, colour, dash, marker
 from sim.figures import Captioned
 from sim.text_measures import REAL, TextMeasures
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe & Ito 2008
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-_MARKERS = ("circle", "square", "diamond", "cross", "triangle-up", "x")
-_STYLE = {"template": "plotly_white", "font": {"family": "system-ui, sans-serif", "size": 12}}
 _LEGEND = {"orientation": "h", "y": 1, "yanchor": "top", "yref": "container"}
-_GREY = "#666666"
 
 DIVERSITY = (
     "distinct_2", "self_bleu", "compression_ratio", "vendi_score",
@@ -45,7 +41,7 @@ def authorship_figure(measures: TextMeasures, size: int) -> Captioned:
                 name={"top1": "first of all", "top5": "among the first five"}[top],
                 legendgroup=top,
                 showlegend=column == 1,
-                marker={"symbol": _MARKERS[place], "size": 10, "color": _COLOURS[place]},
+                marker={"symbol": marker(place), "size": 10, "color": colour(place)},
                 error_y={
                     "type": "data", "symmetric": False,
                     "array": found["high"] - found["value"], "arrayminus": found["value"] - found["low"],
@@ -56,13 +52,13 @@ def authorship_figure(measures: TextMeasures, size: int) -> Captioned:
                 figure.add_hline(
                     y=float(found["chance"].iloc[0]),
                     line_dash="dot",
-                    line_color=_COLOURS[place],
+                    line_color=colour(place),
                     row=1,
                     col=column,
                 )
     figure.update_yaxes(range=[-0.03, 1.03])
     figure.update_yaxes(title_text="share of people", col=1)
-    figure.update_layout(height=400, **_STYLE, legend=_LEGEND, margin={"t": 80, "b": 60})
+    figure.update_layout(height=400, **STYLE, legend=_LEGEND, margin={"t": 80, "b": 60})
     return Captioned(
         figure,
         f"How often a classifier of the real training posts names the right person, N = {size}, with 95% intervals "
@@ -88,7 +84,7 @@ def diversity_figure(measures: TextMeasures, size: int) -> Captioned:
                 marker={"size": 8, **_marker(str(condition), place)},
                 row=index // columns + 1, col=index % columns + 1,
             )  # fmt: skip
-    figure.update_layout(height=260 * rows + 60, **_STYLE, margin={"t": 50, "b": 60})
+    figure.update_layout(height=260 * rows + 60, **STYLE, margin={"t": 50, "b": 60})
     return Captioned(
         figure,
         f"Diversity, length and copying, N = {size}: a dot for each seed. Distinct-2, self-BLEU, compression and the "
@@ -115,17 +111,17 @@ def drift_figure(measures: TextMeasures, size: int) -> Captioned:
                 figure.add_scatter(
                     x=line.index.astype(int), y=line, mode="lines+markers", name=str(condition),
                     legendgroup=str(condition), showlegend=row == column == 1,
-                    line={"color": _COLOURS[place % 6], "dash": _DASHES[place % 6]},
-                    marker={"symbol": _MARKERS[place % 6], "size": 5}, **where,
+                    line={"color": colour(place), "dash": dash(place)},
+                    marker={"symbol": marker(place), "size": 5}, **where,
                 )  # fmt: skip
             real = whole[(whole["condition"] == REAL) & (whole["metric"] == f"{level}_{space}")]["value"]
             if len(real):
-                figure.add_hline(y=float(real.iloc[0]), line_dash="dot", line_color=_GREY, **where)
+                figure.add_hline(y=float(real.iloc[0]), line_dash="dot", line_color=GREY, **where)
         figure.update_yaxes(title_text=_SPACES[space], row=row, col=1)
     figure.update_xaxes(title_text="step", row=len(spaces))
     figure.update_layout(
         height=290 * len(spaces) + 60,
-        **_STYLE,
+        **STYLE,
         margin={"t": 90, "b": 40},
         legend=_LEGEND,
     )
@@ -150,5 +146,5 @@ def _bearer(row: dict[Any, Any]) -> str:
 
 def _marker(condition: str, place: int) -> dict[str, str]:
     if condition == REAL:
-        return {"color": _GREY, "symbol": "star"}
-    return {"color": _COLOURS[place % 6], "symbol": _MARKERS[place % 6]}
+        return {"color": GREY, "symbol": "star"}
+    return {"color": colour(place), "symbol": marker(place)}

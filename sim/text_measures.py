@@ -69,7 +69,10 @@ def measure_texts(run: RunDir, *, embedder: Embedder | None, watcher: Watcher) -
     """
     cells = [read_cell(run, cell) for cell in finished_cells(run)]
     if not any(len(cell.said) for cell in cells):
-        raise RunDirError(f"{run.path}: no finished cell in which anybody wrote. Resume the run first.")
+        raise RunDirError(
+            f"{run.path}: no finished cell in which anybody wrote; expected one of language agents (those of opinion "
+            "models do not write). If the run is unfinished, go on with it: plures run … --resume"
+        )
     real = read_real(run)
     sizes = list(dict.fromkeys(cell.key.size for cell in cells))
     known = None
@@ -251,10 +254,9 @@ def _estimates(results: Sequence[_Measured], real: Mapping[int, RealTexts]) -> p
         for target in dict.fromkeys(target for one in same for target in one.credits_of):
             of_seeds = pd.concat([one.credits_of[target] for one in same if target in one.credits_of])
             by_person = of_seeds.groupby(level=0)[list(CREDITS)].mean()
-            for kind in CREDITS:
+            for kind, first in CREDITS.items():
                 share = identified(by_person[kind], rng=rng)
-                guessing = chance(candidates, int(kind[3]))
-                rows.append((condition, size, f"{target}_{kind}", *share, guessing))
+                rows.append((condition, size, f"{target}_{kind}", *share, chance(candidates, first)))
         for space in same[0].distances:
             frames = [one.distances[space].assign(seed=one.seed) for one in same]
             moves = pd.concat(frames, ignore_index=True)

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 import plures
 from adapters.engines.protocol import ErrorKind
 from adapters.lora.spec import LoraSpec
+from adapters.store.states import LEGAL, STATES
 from agents.bindings import CONDITIONS
 from agents.rendering import RENDERINGS
 from metrics.catalogue import CATALOGUE
@@ -132,6 +133,14 @@ def test_adapters_page_lists_every_rendering() -> None:
 
 def test_adapters_page_lists_every_field_of_the_spec() -> None:
     assert _first_cells(DOCS / "adapters.md", "What an adapter is") == list(LoraSpec.__dataclass_fields__)
+
+
+def test_adapters_page_lists_every_state_with_those_that_may_follow() -> None:
+    page = DOCS / "adapters.md"
+    assert _first_cells(page, "States") == list(STATES)
+    for state in STATES:
+        (cells,) = re.findall(rf"^\| `{state}` \|[^|]+\|([^|]+)\|$", page.read_text("utf-8"), re.MULTILINE)
+        assert set(re.findall(r"`(\w+)`", cells)) == LEGAL[state]
 
 
 def test_comparison_page_lists_every_condition() -> None:

@@ -122,7 +122,8 @@ class Catalog:
         """The only writer for the time of the block; committed at its end, undone when it raises.
 
         Args:
-            bulk: many thousand rows are to come; lets SQLite use up to 256 MiB of memory.
+            bulk: many thousand rows are to come; lets SQLite use up to 256 MiB of memory and trust that every
+                row points at one that is there.
 
         Raises:
             StoreError: when there is no catalog, or it cannot be written.
@@ -131,10 +132,12 @@ class Catalog:
             db.execute("PRAGMA query_only = OFF")
             if bulk:
                 db.execute(f"PRAGMA cache_size = -{_BULK_CACHE_KIB}")
+                db.execute("PRAGMA foreign_keys = OFF")
             self._begin(db, "BEGIN IMMEDIATE")
             yield db
             db.execute("COMMIT")
             if bulk:
+                db.execute("PRAGMA foreign_keys = ON")
                 db.execute("PRAGMA cache_size = -2000")
                 db.execute("PRAGMA shrink_memory")
 

@@ -135,6 +135,10 @@ def retire_revision(db: sqlite3.Connection, revision: str, reason: str, at: str)
                 f"(`plures adapters rollback {name}`), or retire it (`plures adapters retire {name}`)."
             )
     states.advance(db, revision, "retired", reason, at)
+    db.execute(
+        "UPDATE records SET served = NULL WHERE served = (SELECT id FROM revisions WHERE revision = ?)",
+        (revision,),
+    )
 
 
 def unretire_revision(db: sqlite3.Connection, revision: str, reason: str, at: str) -> None:

@@ -1,4 +1,4 @@
-"""Read packed files: any adapter of many as one slice of a memory map, proved when it is first opened.
+"""Read packed files: any adapter of many by one copy out of a memory map, proved when it is first opened.
 
 Opening a file checks its header and its index. A row is proved when it is first asked for: id → record →
 tensors, so that what is opened is the very content that the id names, whoever wrote the file. The proof holds
@@ -52,8 +52,8 @@ class Stacked(NamedTuple):
 class PackedFile:
     """An open packed file; safe to share between threads.
 
-    What it gives are views of a private map: they stay valid when the file is closed, renamed or deleted, and
-    writing to them changes no file.
+    What it gives belongs to the caller: it stays valid when the file is closed, cut or deleted, and writing to it
+    changes neither the file nor what others get.
 
     Args:
         path: of the file.
@@ -70,7 +70,7 @@ class PackedFile:
             self._state = _state(file.fileno())
             header = judge_header(read_header(file, self._state.size))
             self.layout, self._places, self._count = header
-            self._map = mmap.mmap(file.fileno(), self._state.size, access=mmap.ACCESS_COPY)
+            self._map = mmap.mmap(file.fileno(), self._state.size, access=mmap.ACCESS_READ)
             self._descriptor = os.dup(file.fileno())
             self._close = weakref.finalize(self, os.close, self._descriptor)
             self._ids = self._array("revisions", f"S{ID_BYTES}")
@@ -130,11 +130,13 @@ class PackedFile:
             return self._record(self._row(revision), revision)
 
     def open(self, revision: str) -> Adapter:
-        """One adapter; its tensors are views of the map, and proved. Raises as `record` does."""
+        """One adapter, proved; all its tensors are views of one copy of its row. Raises as `record` does."""
         with self._judged():
             row = self._row(revision)
-            self._ensure_proved(row, revision)
-            return self.layout.adapter(self._values(row))
+            content = self._copy(row)
+            if row not in self._proved:
+                self._prove(row, revision, content)
+            return self.layout.adapter(self._values(content))
 
     def prove(self, revision: str, *, again: bool = False) -> None:
         """Hash a member's record and tensors, unless that was done since the file was last touched.
@@ -147,12 +149,11 @@ class PackedFile:
         """
         with self._judged():
             row = self._row(revision)
-            if again:
-                self._proved.discard(row)
-            self._ensure_proved(row, revision)
+            if again or row not in self._proved:
+                self._prove(row, revision, self._copy(row))
 
     def stack(self, *, prove: bool = True) -> Stacked:
-        """All adapters at once, as views of the map; nothing is copied.
+        """All adapters at once, as views of a private map of the file; nothing is copied or read yet.
 
         Args:
             prove: hash every row that was not proved yet. Without it, damage shows as wrong values only.
@@ -164,14 +165,13 @@ class PackedFile:
             revisions = self.revisions
             if prove:
                 for row, revision in enumerate(revisions):
-                    self._ensure_proved(row, revision)
-            rows = self._tensor(0, self._count).view(self._count, self.layout.length)
+                    if row not in self._proved:
+                        self._prove(row, revision, self._copy(row))
+            own = mmap.mmap(self._descriptor, self._state.size, access=mmap.ACCESS_COPY)
+            start, n = self._places["adapters"].start, self._count * self.layout.length
+            rows = torch.frombuffer(own, dtype=self.layout.torch_dtype, count=n, offset=start)
+            rows = rows.view(self._count, self.layout.length)
             return Stacked(revisions, self.layout.spec, self.layout.stacked(rows))
-
-    def _ensure_proved(self, row: int, revision: str) -> None:
-        if row not in self._proved:
-            self._prove(row, revision)
-            self._proved.add(row)
 
     def _ensure_unchanged(self) -> None:
         """Forget proofs of a file that was touched; reading past the end of a cut one would kill the process."""
@@ -184,14 +184,15 @@ class PackedFile:
             self._proved.clear()
             self._state = found
 
-    def _prove(self, row: int, revision: str) -> None:
+    def _prove(self, row: int, revision: str, content: bytearray) -> None:
         record = self._record(row, revision)
         if record.manifest.spec != self.layout.spec:
             raise UntrustedError(f"has a layout for {self.layout.spec}, but {revision} is of another spec")
-        if self.layout.digest(self._row_bytes(row)) != record.tensors:
+        if self.layout.digest(memoryview(content)) != record.tensors:
             raise UntrustedError(f"was altered: the tensors of {revision} are not those of its record")
-        if not all_finite(self._values(row)):
+        if not all_finite(self._values(content)):
             raise UntrustedError(f"holds NaN or infinity among the values of {revision}")
+        self._proved.add(row)
 
     def _record(self, row: int, revision: str) -> RevisionRecord:
         try:
@@ -229,21 +230,13 @@ class PackedFile:
         row = int(np.searchsorted(self._ids, wanted)[0])
         return row if row < self._count and self._ids[row] == wanted[0] else None
 
-    def _values(self, row: int) -> Tensor:
-        """[length]; a storage of its own, so that keeping one adapter does not pickle or share the others."""
-        return self._tensor(row, 1)
+    def _values(self, content: bytearray) -> Tensor:
+        return torch.frombuffer(content, dtype=self.layout.torch_dtype)
 
-    def _tensor(self, row: int, count: int) -> Tensor:
-        return torch.frombuffer(
-            self._map,
-            dtype=self.layout.torch_dtype,
-            count=count * self.layout.length,
-            offset=self._places["adapters"].start + row * self.layout.row_bytes,
-        )
-
-    def _row_bytes(self, row: int) -> memoryview:
+    def _copy(self, row: int) -> bytearray:
+        """The bytes of a row: views of the map would let one reader change what the next one gets."""
         size = self.layout.row_bytes
-        return self._bytes("adapters")[row * size : (row + 1) * size]
+        return bytearray(self._bytes("adapters")[row * size : (row + 1) * size])
 
     def _bytes(self, tensor: str) -> memoryview:
         place = self._places[tensor]

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from agents.errors import OpinionError
-from agents.opinion.fitting import search
+from agents.opinion.fitting import Fit, search
 from agents.opinion.protocol import OpinionModel, Opinions
 
 
@@ -45,26 +45,12 @@ class Moments:
         return Moments(scale=self.scale, **parts)
 
 
-@dataclass(frozen=True, slots=True)
-class EventFit:
-    """A model fitted to statements.
-
-    Args:
-        model: as fitted.
-        parameters: name → value.
-        loss: share of wrong predictions among the statements fitted to.
-    """
-
-    model: OpinionModel
-    parameters: dict[str, float]
-    loss: float
-
-
 def moments(events: pd.DataFrame, values: Sequence[float]) -> Moments:
     """Replay statements in the order of time.
 
     Args:
-        events: columns user and value (a member of `values`), in the order of time.
+        events: columns user and value (a member of `values`), in the order of time; of statements made at one
+            time, an earlier row counts as said before a later one.
         values: the opinions that can be stated, rising.
 
     Raises:
@@ -114,7 +100,7 @@ def nearest(expected: Opinions, scale: Opinions) -> NDArray[np.int64]:
     return closest
 
 
-def fit_events(kind: type[OpinionModel], known: Moments, rng: np.random.Generator) -> EventFit:
+def fit_events(kind: type[OpinionModel], known: Moments, rng: np.random.Generator) -> Fit:
     """Search a model's ranges for the parameters that expect best what people said next.
 
     Args:
@@ -122,19 +108,19 @@ def fit_events(kind: type[OpinionModel], known: Moments, rng: np.random.Generato
         known: statements to learn from.
         rng: of the search.
 
+    Returns:
+        The fit; its loss is the share of wrong predictions.
+
     Raises:
         OpinionError: no statements.
 
-    Source: ours. A prediction is the statable opinion nearest to the expected one; the loss is the share of wrong
-    ones. One step of the model lies between two statements of a person.
+    Source: ours. A prediction is the statable opinion nearest to the expected one. One step of the model lies
+    between two statements of a person.
     """
     if not len(known):
         raise OpinionError("fit: nobody spoke twice; expected people with at least two statements")
 
-    def loss(point: NDArray[np.float64]) -> float:
-        model = kind(**dict(zip(kind.RANGES, map(float, point), strict=True)))
+    def loss(model: OpinionModel) -> float:
         return float((nearest(expected_next(model, known), known.scale) != known.told).mean())
 
-    point, best, _ = search(kind, loss, rng)
-    parameters = dict(zip(kind.RANGES, map(float, point), strict=True))
-    return EventFit(kind(**parameters), parameters, best)
+    return search(kind, loss, rng)

@@ -1,4 +1,4 @@
-"""Parameters of an opinion model from the mean and spread of a group over time."""
+"""Parameters of an opinion model, searched for within their ranges."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ _TIE = 1e-6  # weight of a parameter's place in its range: of equal losses the s
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesFit:
+class Fit:
     """A model with the parameters that came nearest.
 
     Args:
         model: as fitted.
-        parameters: name → value of what was searched.
-        loss: mean over steps of |mean − target| + |spread − target|; 0 is a perfect copy.
-        evaluations: simulations that the search took.
+        loss: what the search made least, at these parameters; 0 is a perfect copy.
     """
 
     model: OpinionModel
-    parameters: dict[str, float]
     loss: float
-    evaluations: int
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """Name → value of what was searched."""
+        return {name: getattr(self.model, name) for name in self.model.RANGES}
 
 
 def fit_series(
@@ -46,10 +47,7 @@ def fit_series(
     spread: Sequence[float] | NDArray[np.float64],
     neighbours: Neighbours,
     rng: np.random.Generator,
-    *,
-    repeats: int = 1,
-    generations: int = GENERATIONS,
-) -> SeriesFit:
+) -> Fit:
     """Search a model's ranges for the parameters whose simulation follows a group's mean and spread.
 
     One step of the model is one step of the series. Every candidate meets the same chance (common random
@@ -62,44 +60,37 @@ def fit_series(
         spread: [T + 1] target, population standard deviation.
         neighbours: of N agents.
         rng: of search and simulation.
-        repeats: simulations averaged for a random model; others need one.
-        generations: most rounds of the search.
+
+    Returns:
+        The fit; its loss is the mean over steps of |mean − target| + |spread − target|.
 
     Raises:
         OpinionError: no step with a target.
 
-    Source: ours; differential evolution: Storn & Price 1997, by scipy.
+    Source: ours.
     """
     wanted = np.column_stack([mean, spread]).astype(np.float64)
     told: NDArray[np.bool_] = np.isfinite(wanted).all(axis=1) & (np.arange(len(wanted)) > 0)
     if not told.any():
         raise OpinionError("fit: the series has no step after the first; expected at least one to fit to")
-    seeds = rng.integers(2**63, size=repeats if kind.RANDOM else 1)
+    chance = rng.integers(2**63)
     schedule = everybody(len(wanted) - 1, len(start))
 
-    def loss(point: NDArray[np.float64]) -> float:
-        model = _with(kind, point)
-        total = 0.0
-        for seed in seeds:
-            path = simulate(model, start, neighbours, schedule, np.random.default_rng(seed))
-            got = np.column_stack([path.mean(axis=1), path.std(axis=1)])
-            total += float(np.abs(got - wanted)[told].sum(axis=1).mean())
-        return total / len(seeds)
+    def loss(model: OpinionModel) -> float:
+        path = simulate(model, start, neighbours, schedule, np.random.default_rng(chance))
+        got = np.column_stack([path.mean(axis=1), path.std(axis=1)])
+        return float(np.abs(got - wanted)[told].sum(axis=1).mean())
 
-    point, best, evaluations = search(kind, loss, rng, generations)
-    return SeriesFit(_with(kind, point), _named(kind, point), best, evaluations)
+    return search(kind, loss, rng)
 
 
-def search(
-    kind: type[OpinionModel],
-    loss: Callable[[NDArray[np.float64]], float],
-    rng: np.random.Generator,
-    generations: int = GENERATIONS,
-) -> tuple[NDArray[np.float64], float, int]:
-    """Least loss over a model's ranges: point in the order of `RANGES`, its loss, evaluations taken.
+def search(kind: type[OpinionModel], loss: Callable[[OpinionModel], float], rng: np.random.Generator) -> Fit:
+    """The model of a kind with the least loss over its ranges.
 
-    What the series cannot tell apart is settled for the smaller parameters: a bound of confidence that never
+    What the data cannot tell apart is settled for the smaller parameters: a bound of confidence that never
     comes into play is not taken for a wide one.
+
+    Source: differential evolution (Storn & Price 1997), by scipy.
     """
     from scipy.optimize import differential_evolution
 
@@ -107,18 +98,14 @@ def search(
     low = np.array([bound.low for bound in bounds])
     width = np.array([bound.high for bound in bounds]) - low
 
+    def at(point: NDArray[np.float64]) -> OpinionModel:
+        return kind(**dict(zip(kind.RANGES, map(float, point), strict=True)))
+
     def cost(point: NDArray[np.float64]) -> float:
-        return loss(point) + _TIE * float(((point - low) / width).mean())
+        return loss(at(point)) + _TIE * float(((point - low) / width).mean())
 
     found = differential_evolution(
-        cost, bounds, rng=rng, popsize=POPULATION, maxiter=generations, tol=1e-3, polish=False
+        cost, bounds, rng=rng, popsize=POPULATION, maxiter=GENERATIONS, tol=1e-3, polish=False
     )
-    return found.x, loss(found.x), int(found.nfev)
-
-
-def _with(kind: type[OpinionModel], point: NDArray[np.float64]) -> OpinionModel:
-    return kind(**_named(kind, point))
-
-
-def _named(kind: type[OpinionModel], point: NDArray[np.float64]) -> dict[str, float]:
-    return dict(zip(kind.RANGES, map(float, point), strict=True))
+    model = at(found.x)
+    return Fit(model, loss(model))

@@ -15,6 +15,9 @@ from agents.opinion.stochastic_bounded_confidence import Pull, StochasticBounded
 ROUNDING = 6e-5
 """Standard deviation of a change when opinions are given to four decimals: √2 · 10⁻⁴ / √12, rounded up."""
 
+LEAST_CHANGES = 10
+"""Fewer changes of opinion tell no rule."""
+
 _BACKGROUND = 0.05  # share of changes that are no single meeting, such as two in one step
 _WIDEST = 0.2  # of what those may be, spread evenly
 _SEARCH = (1e-2, 2e-3, 4e-4, 1e-4)  # step of the search for the rate, coarse to fine
@@ -45,7 +48,7 @@ def fit_meetings(path: Opinions, rng: np.random.Generator, *, pull: Pull, most: 
     """Fit exponent and rate to who moved by how much.
 
     A change of agent i by δ has density Σ_j P(j | i) · N(δ; what meeting j would do, `ROUNDING`²), mixed with a
-    flat background for steps in which i met twice. Changes that end at ±1 are left out: they may have been cut.
+    flat background for steps in which i met twice.
 
     Args:
         path: [T + 1, N] opinions of everybody at every step.
@@ -54,17 +57,18 @@ def fit_meetings(path: Opinions, rng: np.random.Generator, *, pull: Pull, most: 
         most: changes to use; their number times N decides the cost.
 
     Raises:
-        OpinionError: fewer than ten changes to learn from.
+        OpinionError: fewer than `LEAST_CHANGES` usable changes.
 
     Source: ours; the model is Okawa & Iwata 2022's, whose own fit is by neural network.
     """
     from scipy.optimize import minimize
 
     change = np.diff(path, axis=0)
-    moved = (np.abs(change) > ROUNDING) & (np.abs(path[1:]) < 1.0 - ROUNDING)
-    step, agent = np.nonzero(moved)
-    if len(step) < 10:
-        raise OpinionError(f"meetings: {len(step)} changes of opinion; expected at least 10 to fit a rule to")
+    step, agent = np.nonzero(usable_changes(path))
+    if len(step) < LEAST_CHANGES:
+        raise OpinionError(
+            f"meetings: {len(step)} changes of opinion; expected at least {LEAST_CHANGES} to fit a rule to"
+        )
     kept = np.sort(rng.permutation(len(step))[:most])
     step, agent = step[kept], agent[kept]
     seen = _Seen.of(path[step], agent, change[step, agent], pull)
@@ -86,6 +90,12 @@ def fit_meetings(path: Opinions, rng: np.random.Generator, *, pull: Pull, most: 
         len(step),
         float((np.abs(change) > ROUNDING)[np.abs(path[:-1]) < 1.0 - ROUNDING].mean()),
     )
+
+
+def usable_changes(path: Opinions) -> NDArray[np.bool_]:
+    """[T, N]: whether an agent changed from a step to the next; not where that ends at ±1, as it may have been cut."""
+    moved: NDArray[np.bool_] = np.abs(np.diff(path, axis=0)) > ROUNDING
+    return moved & (np.abs(path[1:]) < 1.0 - ROUNDING)
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ def random_walk_controversy(network: Network, sides: NDArray[Any], *, hubs: int 
 
     A walk starts at a random member of a random side (each with probability ½), steps along edges by weight
     and ends where it first arrives at a hub, that is, at one of the best-connected members of either side. P(AB)
-    is the probability that a walk that ended at side B's hubs had started in A. 1: nobody gets to the other
-    side's hubs; 0: where a walk ends tells nothing about where it began; negative (down to −1): walks end
-    on the other side.
+    is the probability that a walk that ended at side B's hubs had started in A. Members from whom no hub can be
+    reached, such as those without ties, start no walk. 1: nobody gets to the other side's hubs; 0: where a walk
+    ends tells nothing about where it began; negative (down to −1): walks end on the other side.
 
     The absorption probabilities are solved for, where the paper draws walks, so there is no sampling error.
 
@@ -31,7 +31,7 @@ def random_walk_controversy(network: Network, sides: NDArray[Any], *, hubs: int 
         network: weighted; directions are dropped (weights of both are added).
         sides: [n] with two different labels; nodes labelled None or NaN are left out with their edges.
         hubs: of each side, by strength; ties with the last are hubs too, so that node order plays no part.
-            At most a tenth of the side (rounded up): in a small graph ten would be everybody.
+            At most a tenth of its members with ties (rounded up): in a small graph ten would be everybody.
 
     Returns:
         In [−1, 1]; NaN with fewer than two sides, without edges, where all linked members of a side are hubs
@@ -39,9 +39,10 @@ def random_walk_controversy(network: Network, sides: NDArray[Any], *, hubs: int 
 
     Raises:
         MetricInputError: more than two sides, not one side a node, or hubs below 1.
+        MetricsError: the linear solver did not come to an end.
 
     Source: Garimella, De Francisci Morales, Gionis and Mathioudakis 2018, §5 (ten hubs: Salloum, Chen and
-    Kivelä 2022); cap and ties ours.
+    Kivelä 2022), who take connected graphs; cap, ties and other components ours.
     """
     if hubs < 1:
         raise MetricInputError(f"hubs: got {hubs}; expected at least 1 of each side")
@@ -52,13 +53,16 @@ def random_walk_controversy(network: Network, sides: NDArray[Any], *, hubs: int 
     is_hub = np.zeros(walked.n, dtype=bool)
     for side in (0, 1):
         members = np.flatnonzero((codes == side) & walked.linked)
-        chosen = _hubs(walked.out_strength[members], min(hubs, math.ceil((codes == side).sum() / 10)))
-        if not len(members) or chosen.all():
+        if not len(members):
+            return float("nan")
+        chosen = _hubs(walked.out_strength[members], min(hubs, math.ceil(len(members) / 10)))
+        if chosen.all():
             return float("nan")
         is_hub[members[chosen]] = True
     first_steps = walked.weights @ _absorption(walked, is_hub, codes)
     ends = first_steps / np.maximum(walked.out_strength, np.finfo(float).tiny)[:, None]
-    starts = np.array([ends[codes == side].mean(axis=0) for side in (0, 1)])  # [start side, end side]
+    ending = ends.sum(axis=1) > 0.0
+    starts = np.array([ends[ending & (codes == side)].mean(axis=0) for side in (0, 1)])  # [start, end side]
     arrivals = starts.sum(axis=0)
     if (arrivals <= 0.0).any():
         return float("nan")
@@ -67,11 +71,8 @@ def random_walk_controversy(network: Network, sides: NDArray[Any], *, hubs: int 
 
 
 def _hubs(strength: NDArray[np.float64], count: int) -> NDArray[np.bool_]:
-    """Which are at least as strong as the `count`-th strongest."""
-    if not len(strength):
-        return np.zeros(0, dtype=bool)
-    weakest = float(np.sort(strength)[-min(count, len(strength))])
-    return np.asarray(strength >= weakest)
+    """Which are at least as strong as the `count`-th strongest; `count` ≤ n."""
+    return np.asarray(strength >= np.sort(strength)[-count])
 
 
 def _absorption(network: Network, is_hub: NDArray[np.bool_], codes: NDArray[np.intp]) -> NDArray[np.float64]:

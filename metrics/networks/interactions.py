@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from metrics.content import COMMENT
-from metrics.engagement import engagements
 from metrics.errors import MetricInputError
 from metrics.networks.network import Network
 from metrics.posts import REPOST
@@ -26,45 +25,36 @@ def follow_network(follows: pd.DataFrame, users: pd.Index) -> Network:
     return _arcs(pairs["follower_id"], pairs["followee_id"], users)
 
 
-def reply_network(
-    posts: pd.DataFrame, comments: pd.DataFrame, users: pd.Index, *, until: int | None = None
-) -> Network:
+def reply_network(acts: pd.DataFrame, users: pd.Index) -> Network:
     """Directed, from who comments to the author of the words commented on; weight = number of comments.
 
     Args:
-        posts: the whole post table.
-        comments: `post_id, user_id, created_at`; a comment on a repost goes to the original's author.
+        acts: rows of `engagements`, of which the comments count.
         users: every user, in the order of the nodes.
-        until: the last step that counts; None counts all.
 
     Raises:
-        MetricInputError: a user who is not in `users`, or a comment on a post that is not in the table.
+        MetricInputError: a user who is not in `users`.
 
     Source: ours.
     """
-    none = comments.iloc[:0]
-    acts = engagements(posts, comments, none, none, kinds=(COMMENT,))
-    return _to_authors(acts, posts, users, until)
+    return _to_authors(acts, COMMENT, users)
 
 
-def repost_network(posts: pd.DataFrame, users: pd.Index, *, until: int | None = None) -> Network:
+def repost_network(acts: pd.DataFrame, users: pd.Index) -> Network:
     """Directed, from who reposts to the author of the words reposted; weight = number of reposts.
 
     Quotes are left out: a repost endorses, a quote may contradict.
 
     Args:
-        posts: the whole post table.
+        acts: rows of `engagements`, of which the reposts count.
         users: every user, in the order of the nodes.
-        until: the last step that counts; None counts all.
 
     Raises:
-        MetricInputError: a user who is not in `users`, or a repost of a post that is not in the table.
+        MetricInputError: a user who is not in `users`.
 
     Source: the retweet graph of Conover et al. 2011.
     """
-    none = pd.DataFrame(columns=["post_id", "user_id", "created_at"], dtype="int64")
-    acts = engagements(posts, none, none, none, kinds=(REPOST,))
-    return _to_authors(acts, posts, users, until)
+    return _to_authors(acts, REPOST, users)
 
 
 def co_engagement_network(acts: pd.DataFrame, users: pd.Index) -> Network:
@@ -96,10 +86,9 @@ def co_engagement_network(acts: pd.DataFrame, users: pd.Index) -> Network:
     return Network(shared)
 
 
-def _to_authors(acts: pd.DataFrame, posts: pd.DataFrame, users: pd.Index, until: int | None) -> Network:
-    counted = acts if until is None else acts[acts["step"] <= until]
-    author = counted["post_id"].map(posts.set_index("post_id")["user_id"])
-    return _arcs(counted["user_id"], author, users)
+def _to_authors(acts: pd.DataFrame, kind: str, users: pd.Index) -> Network:
+    counted = acts[acts["kind"] == kind]
+    return _arcs(counted["user_id"], counted["author_id"], users)
 
 
 def _arcs(source: pd.Series[int], target: pd.Series[int], users: pd.Index) -> Network:

@@ -49,7 +49,7 @@ class NetworkMeasure:
 
 NETWORK_MEASURES: tuple[NetworkMeasure, ...] = (
     NetworkMeasure(
-        "side_modularity", "Modularity of the sides", "side", -1.0, 1.0,
+        "side_modularity", "Modularity of the sides", "side", -0.5, 1.0,
         "weight within sides beyond what degrees alone put there (directed: out- and in-degrees); 0 is chance",
         "Newman and Girvan 2004; Leicht and Newman 2008", modularity,
     ),

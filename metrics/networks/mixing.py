@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from metrics.networks.labels import labelled, require_one_a_node
 from metrics.networks.network import Network
+from metrics.rounding import all_equal
 
 
 class _Mixing(NamedTuple):
@@ -22,7 +23,7 @@ def modularity(network: Network, labels: NDArray[Any]) -> float:
     """Newman's Q at resolution 1: how much more weight lies within labels than degrees alone would put there.
 
     1 is approached by many dense, separate groups; 0 is what random wiring of the same degrees gives (one
-    label for all gives exactly 0); negative (down to −1/2, directed −1) means that edges avoid the groups.
+    label for all gives 0); negative (down to −1/2) means that edges avoid the groups.
     Directed: Q = Σ_ij [A_ij/m − k_i^out k_j^in / m²] δ(c_i, c_j), which for a symmetric matrix is the same.
 
     Args:
@@ -30,12 +31,13 @@ def modularity(network: Network, labels: NDArray[Any]) -> float:
         labels: [n]; nodes labelled None or NaN are left out with their edges.
 
     Returns:
-        Q ∈ [−1/2, 1), directed [−1, 1); NaN without edges between labelled nodes, where it is not defined.
+        Q ∈ [−1/2, 1); NaN without edges between labelled nodes, where it is not defined.
 
     Raises:
         MetricInputError: not one label a node.
 
-    Source: Newman and Girvan 2004; weighted, Newman 2004; directed, Leicht and Newman 2008.
+    Source: Newman and Girvan 2004; weighted, Newman 2004; directed, Leicht and Newman 2008; least value, Brandes
+    et al. 2008 (directed, since Σ out·in ≤ Σ ((out + in)/2)²: never below the symmetric part's).
     """
     mixing = _mixing(network, labels)
     return float("nan") if mixing is None else mixing.inside - mixing.expected
@@ -99,9 +101,9 @@ def weighted_correlation(
     """Pearson's r with weights.
 
     Returns:
-        In [−1, 1]; NaN without pairs or when x or y is constant.
+        In [−1, 1]; NaN without pairs or when x or y is constant (but for rounding).
     """
-    if not len(x) or np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
+    if all_equal(x) or all_equal(y):
         return float("nan")
     share = weight / weight.sum()
     dx, dy = x - (share * x).sum(), y - (share * y).sum()

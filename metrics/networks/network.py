@@ -52,8 +52,8 @@ class Network:
         matrix = csr_matrix(self.weights, dtype=np.float64)
         if matrix.shape[0] != matrix.shape[1]:
             raise MetricInputError(f"weights: got shape {matrix.shape}; expected [n, n]")
-        if not np.isfinite(matrix.data).all() or (matrix.data < 0).any():
-            raise MetricInputError(f"weights: got {matrix.data.min()}; expected finite, no negative weight")
+        if (wrong := ~(np.isfinite(matrix.data) & (matrix.data >= 0))).any():
+            raise MetricInputError(f"weights: got {matrix.data[wrong][0]}; expected finite numbers ≥ 0")
         if not matrix.has_canonical_format or not matrix.data.all():
             matrix = matrix.copy()
             matrix.sum_duplicates()

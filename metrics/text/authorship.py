@@ -16,7 +16,9 @@ from metrics.intervals import RESAMPLES, bootstrap_interval
 from metrics.text.ngrams import NgramVectors, fit_ngrams
 
 TOP = 5
-CREDITS = ("top1_post", "top5_post", "top1_tail", "top5_tail")
+CREDITS = {"top1_post": 1, "top5_post": TOP, "top1_tail": 1, "top5_tail": TOP}
+"""Columns of `user_credits`, with how many authors count as the first."""
+
 _PENALTY = 0.3  # sklearn's C; 0.1 to 1 differ by a point on held-out posts of 64 people
 _TOLERANCE = 1e-2
 

@@ -68,9 +68,8 @@ def type_token_ratio(texts: Sequence[str], window: int = WINDOW) -> float:
         return float("nan")
     last: dict[str, int] = {}
     distinct = np.zeros(len(found) + 1)
-    for place, word in enumerate(
-        found
-    ):  # a word is new in the windows that end here and later, until `window` on
+    for place, word in enumerate(found):
+        # A word is new in the windows that end here and later, until `window` on.
         start = max(place, last.get(word, -window) + window)
         last[word] = place
         distinct[min(start, len(found))] += 1

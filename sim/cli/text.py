@@ -85,8 +85,9 @@ def _authorship(estimates: pd.DataFrame, size: int) -> Table:
     cells = {(row["condition"], row["metric"]): _per_cent(row) for row in shares.to_dict("records")}
     for condition in shares["condition"].unique():
         for target, whose in (("author", "the agent's person"), ("owner", "the adapter's owner")):
-            if (condition, f"{target}_{CREDITS[0]}") in cells:
-                table.add_row(condition, whose, *(cells[condition, f"{target}_{kind}"] for kind in CREDITS))
+            found = [cells.get((condition, f"{target}_{kind}")) for kind in CREDITS]
+            if all(found):
+                table.add_row(condition, whose, *found)
     guessing = shares.drop_duplicates("metric").set_index("metric")["chance"]
     table.add_row("chance", "", *(f"{100 * guessing[f'author_{kind}']:.1f}" for kind in CREDITS))
     return table

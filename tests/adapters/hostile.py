@@ -34,6 +34,7 @@ def mutations(draw: st.DrawFn, valid: bytes) -> bytes:
     return bytes(content)
 
 
+_LONGEST_ID = 40
 _SWAPS = (
     (b'"F32"', b'"F64"'),
     (b'"F32"', b'"I32"'),
@@ -54,3 +55,8 @@ def nested(depth: int) -> Any:
     for _ in range(depth):
         value = [value]
     return value
+
+
+def short(value: object) -> str:
+    """A test's id that fits a line."""
+    return str(value)[:_LONGEST_ID]

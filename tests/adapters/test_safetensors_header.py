@@ -14,7 +14,7 @@ from safetensors.torch import load, save
 
 from adapters.safetensors_header import header_bytes, read_header
 from adapters.untrusted import UntrustedError
-from tests.adapters.hostile import mutations
+from tests.adapters.hostile import mutations, short
 
 DTYPES = {
     "F32": torch.float32,
@@ -112,6 +112,7 @@ def entry(start: int, stop: int, shape: object = None, dtype: object = "U8") -> 
         (file({"": entry(0, 4)}, bytes(4)), "no name"),
         (file({"a" * 600: entry(0, 4)}, bytes(4)), "no name"),
     ],
+    ids=short,
 )
 def test_what_is_no_safetensors_file_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(UntrustedError, match=message):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.untrusted import UntrustedError, open_regular, read_regular, strict_json
-from tests.adapters.hostile import mutations
+from tests.adapters.hostile import mutations, short
 
 VALUES = st.recursive(
     st.none()
@@ -46,6 +46,7 @@ def test_what_json_writes_is_read_as_it_was(value: object) -> None:
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "nested too deeply"),
     ],
+    ids=short,
 )
 def test_json_with_two_readings_or_none_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(UntrustedError, match=message):

@@ -21,7 +21,7 @@ def test_every_entry_is_complete_and_its_range_agrees_with_its_ratio(metric: Met
     )
     assert all(words)
     assert metric.low < metric.high
-    assert not metric.ratio or metric.low >= -0.5
+    assert not metric.ratio or metric.low >= 0.0
 
 
 def test_signed_quantities_have_no_ratio() -> None:

@@ -117,6 +117,24 @@ def test_values_that_never_vary_are_flagged() -> None:
     assert row["note"] == "all differences equal: the interval has no width"
 
 
+def test_rounding_is_no_variation() -> None:
+    """0.3 − 0.2, 0.4 − 0.3 and 0.5 − 0.4 differ in floating point; an effect size would be 10¹⁵."""
+    row = compare(values({"lora": [0.3, 0.4, 0.5], "shared_base": [0.2, 0.3, 0.4]}))
+    assert np.isnan(row["effect_size"])
+    assert np.isnan(row["seeds_needed"])
+    assert row["note"] == "all differences equal: the interval has no width"
+    same = compare(values({"lora": [0.1 + 0.2, 0.6, 0.7], "shared_base": [0.3, 0.6, 0.7]}))
+    assert (same["difference"], same["high"]) == (0.0, 0.0)
+    assert np.isnan(same["p_holm"])
+
+
+def test_beyond_sixteen_seeds_the_least_p_is_that_of_the_draws() -> None:
+    """All 17 seeds rise: none of 500 random sign patterns is as extreme, p = 1/501 and not 2⁻¹⁶."""
+    cells = {"lora": [2.0 + k / 10 for k in range(17)], "shared_base": [1.0] * 17}
+    row = compare(values(cells))
+    assert row["p_value"] == row["p_smallest"] == pytest.approx(1 / 501)
+
+
 def test_p_values_are_adjusted_within_a_size() -> None:
     rng = np.random.default_rng(1)
     cells = {"lora": rng.normal(1, 1, 6).tolist(), "shared_base": rng.normal(0, 1, 6).tolist()}

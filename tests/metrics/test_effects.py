@@ -38,6 +38,7 @@ def test_hedges_takes_the_bias_away() -> None:
 def test_too_few_or_equal_changes_have_no_effect_size() -> None:
     assert np.isnan(cohen_dz([1]))
     assert np.isnan(cohen_dz([2, 2, 2]))
+    assert np.isnan(cohen_dz([0.3 - 0.2, 0.4 - 0.3, 0.5 - 0.4]))
     assert np.isnan(hedges_gz([1, 2]))
     assert np.isnan(hedges_gz([]))
     assert np.isnan(rank_biserial([0, 0]))

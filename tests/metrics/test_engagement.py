@@ -18,12 +18,13 @@ POSTS = posts(
 
 def test_sharing_commenting_and_liking_engage_with_the_post_that_carries_the_words() -> None:
     acts = engagements(POSTS, comments([(1, 2, 3, "so", 3)]), marks([(3, 4, 3)]), marks([(3, 1, 3)]))
+    assert list(acts.columns) == ["user_id", "post_id", "author_id", "step", "kind"]
     assert sorted(acts.itertuples(index=False, name=None)) == [
-        (1, 1, 1, "repost"),
-        (2, 1, 2, "quote"),
-        (3, 1, 3, "comment"),  # on the repost 2: engages with 1
-        (3, 3, 2, "repost"),
-        (3, 3, 3, "like"),  # of the repost 4: engages with the quote 3
+        (1, 1, 0, 1, "repost"),
+        (2, 1, 0, 2, "quote"),
+        (3, 1, 0, 3, "comment"),  # on the repost 2: engages with 1
+        (3, 3, 2, 2, "repost"),
+        (3, 3, 2, 3, "like"),  # of the repost 4: engages with the quote 3
     ]
 
 

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.errors import MetricInputError
-from metrics.intervals import bootstrap_interval, sign_flip_p, t_interval, wilson_interval
+from metrics.intervals import (
+    bootstrap_interval,
+    sign_flip_p,
+    smallest_sign_flip_p,
+    t_interval,
+    wilson_interval,
+)
 
 samples = st.lists(st.floats(-100, 100), min_size=2, max_size=8)
 
@@ -87,6 +93,13 @@ def test_p_lies_above_its_floor_and_ignores_sign_and_unit(values: list[float], f
     p = sign_flip_p(values, rng=rng())
     assert 2.0 ** (1 - len(values)) <= p <= 1.0
     assert sign_flip_p([-factor * v for v in values], rng=rng()) == pytest.approx(p)
+
+
+@pytest.mark.parametrize("n", [2, 5, 16, 17, 40])
+def test_the_least_p_is_that_of_equal_signs(n: int) -> None:
+    rng = np.random.default_rng(0)
+    assert smallest_sign_flip_p(n, resamples=99) == sign_flip_p(np.ones(n), rng=rng, resamples=99)
+    assert np.isnan(smallest_sign_flip_p(1))
 
 
 def test_wilson_at_the_edges() -> None:

@@ -12,11 +12,10 @@ import pytest
 from metrics.cascade import gini, likes_per_post
 from metrics.catalogue import CATALOGUE, LEDGER_METRICS
 from metrics.content import content_frame
+from metrics.engagement import engagements
 from metrics.errors import MetricInputError
-from metrics.groups import contact_network
 from metrics.measure import final_values, measure_cell
-from metrics.moments import Moments
-from metrics.networks.interactions import reply_network, repost_network
+from metrics.networks import assortativity, reply_network, repost_network
 from metrics.stance import StanceWeights
 from metrics.tables import CellTables
 from metrics.text.diversity import distinct_n
@@ -117,15 +116,14 @@ def test_a_shared_post_by_hand() -> None:
     assert values["distinct_2"] == 0.5
 
 
-def test_contacts_are_the_networks_of_the_tables() -> None:
+def test_replies_and_reposts_count_up_to_the_step() -> None:
     cell = random_cell(np.random.default_rng(8), 25, 6)
-    moments = Moments(cell, [4], 0, 1)
-    expected = {
-        "comment": reply_network(cell.posts, cell.comments, cell.users, until=4),
-        "repost": repost_network(cell.posts, cell.users, until=4),
-    }
-    for kind, network in expected.items():
-        assert (contact_network(moments, kind, 4).weights != network.weights).nnz == 0
+    acts = engagements(cell.posts, cell.comments, cell.likes, cell.dislikes)
+    values, so_far = measured(cell, 4), acts[acts["step"] <= 4]
+    assert len(so_far) < len(acts)
+    for name, network in (("reply", reply_network), ("repost", repost_network)):
+        expected = assortativity(network(so_far, cell.users), cell.side.to_numpy(dtype=object))
+        assert values[f"{name}_assortativity"] == pytest.approx(expected, nan_ok=True)
 
 
 def test_text_diversity_looks_at_the_latest_texts_only() -> None:

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from adapters.errors import AdapterError, CorruptAdapterError, UnsupportedAdapterError
 from adapters.lora.peft_io import CONFIG_NAME, WEIGHTS_NAME, parse_peft, peft_files, read_peft, write_peft
 from adapters.store.tensors import check_tensors
-from tests.adapters.hostile import mutations, nested
+from tests.adapters.hostile import mutations, nested, short
 from tests.adapters.store.samples import adapter, same_tensors
 
 FILES = peft_files(adapter(), base_ref="tiny")
@@ -96,6 +96,7 @@ def test_only_plain_files_are_read(
         (b"\xff\xfe{}", "not JSON"),
         (b" " * (17 << 20), "more than"),
     ],
+    ids=short,
 )
 def test_hostile_configs_are_refused_by_name(folder: Path, content: bytes, message: str) -> None:
     (folder / CONFIG_NAME).write_bytes(content)

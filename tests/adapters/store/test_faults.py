@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.store.fault_child import OPERATIONS
+from tests.adapters.store.fault_operations import OPERATIONS
 
 Outcomes = dict[str, dict[str, list[str]]]
 

@@ -15,7 +15,7 @@ from adapters.lora.spec import LoraSpec
 from adapters.store.packed_layout import RowLayout
 from adapters.store.tensors import tensor_digest
 from adapters.untrusted import UntrustedError
-from tests.adapters.hostile import mutations, nested
+from tests.adapters.hostile import mutations, nested, short
 from tests.adapters.store.packs import expert_adapter
 from tests.adapters.store.samples import adapter, same_tensors
 
@@ -154,6 +154,7 @@ SPEC = {"rank": 1, "alpha": 2.0, "targets": ["q_proj"], "rslora": False}
         (changed(spec={**SPEC, "targets": [["q_proj"]]}), "without a spec"),
         (changed(spec=None), "without a spec"),
     ],
+    ids=short,
 )
 def test_a_layout_that_none_could_have_is_refused(text: str, message: str) -> None:
     with pytest.raises(UntrustedError, match=message):

@@ -68,6 +68,7 @@ def test_many_are_registered_as_if_published_one_by_one(
     with store.catalog.reading() as db:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
 
 
 def test_a_name_that_is_there_gets_the_new_revision_when_its_record_admits_it(store: AdapterStore) -> None:

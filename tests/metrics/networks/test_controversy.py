@@ -92,10 +92,7 @@ def _dense(network: Network, side: npt.NDArray[Any]) -> float:
     names = sorted(set(side))
     reach = np.array(
         [
-            [
-                np.mean([ends[v][hub_side == b].sum() if v in ends else 0.0 for v in graph if side[v] == a])
-                for b in names
-            ]
+            [np.mean([ends[v][hub_side == b].sum() for v in ends if side[v] == a]) for b in names]
             for a in names
         ]
     )
@@ -150,6 +147,18 @@ def test_directions_are_dropped_and_unknown_sides_left_out() -> None:
     assert random_walk_controversy(arcs, sides("aaaaabbbbb-")) == pytest.approx(1.0, abs=1e-6)
     one_way = make(10, list(zip(*STARS.edges[:2], strict=True)), directed=True)
     assert random_walk_controversy(one_way, sides("aaabbbbbaa")) == pytest.approx(0.2)
+
+
+@settings(deadline=None, max_examples=40)
+@given(networks(max_nodes=9, min_nodes=4), st.integers(0, 1000), st.integers(1, 40))
+def test_people_without_ties_start_no_walk_and_change_nothing(
+    network: Network, seed: int, strangers: int
+) -> None:
+    side = draw_sides(network, seed)
+    wider = Network.from_edges(*network.edges[:2], network.n + strangers, network.edges.weight)
+    padded = np.concatenate([side, np.full(strangers, side[0], dtype=object)])
+    found = random_walk_controversy(network, side)
+    assert random_walk_controversy(wider, padded) == pytest.approx(found, abs=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize(

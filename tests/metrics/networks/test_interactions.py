@@ -39,13 +39,14 @@ def test_follows_run_from_follower_to_followee_once() -> None:
 def test_replies_run_to_the_author_of_the_words() -> None:
     table = comments([(1, 2, 12, "x", 1), (2, 1, 12, "y", 2), (3, 3, 10, "z", 3), (4, 1, 10, "me", 3)])
     # 12 comments on the repost of 10's words and on the original; 10 on the quote; one's own does not count.
-    assert arcs(reply_network(POSTS, table, USERS)) == {(12, 10): 2.0, (10, 12): 1.0}
-    assert arcs(reply_network(POSTS, table, USERS, until=1)) == {(12, 10): 1.0}
+    acts = engagements(POSTS, table, marks(), marks())
+    assert arcs(reply_network(acts, USERS)) == {(12, 10): 2.0, (10, 12): 1.0}
+    assert arcs(reply_network(acts[acts["step"] <= 1], USERS)) == {(12, 10): 1.0}
 
 
 def test_reposts_run_to_the_author_of_the_words_and_quotes_are_none() -> None:
-    assert arcs(repost_network(POSTS, USERS)) == {(11, 10): 1.0, (13, 12): 1.0, (13, 10): 1.0}
-    assert arcs(repost_network(POSTS, USERS, until=1)) == {(11, 10): 1.0}
+    acts = engagements(POSTS, comments(), marks(), marks())
+    assert arcs(repost_network(acts, USERS)) == {(11, 10): 1.0, (13, 12): 1.0, (13, 10): 1.0}
 
 
 def test_a_weight_is_the_number_of_posts_in_common_however_often_touched() -> None:
@@ -69,12 +70,11 @@ def test_the_network_equals_counting_pair_by_pair(pairs: list[tuple[int, int]]) 
 
 
 def test_nothing_done_gives_networks_without_edges() -> None:
-    nothing = posts([])
-    acts = engagements(nothing, comments(), marks(), marks())
+    acts = engagements(posts([]), comments(), marks(), marks())
     networks = (
         follow_network(follows(), USERS),
-        reply_network(nothing, comments(), USERS),
-        repost_network(nothing, USERS),
+        reply_network(acts, USERS),
+        repost_network(acts, USERS),
         co_engagement_network(acts, USERS),
     )
     assert [(network.n, network.m) for network in networks] == [(4, 0)] * 4
@@ -84,6 +84,6 @@ def test_users_who_are_not_listed_are_refused() -> None:
     with pytest.raises(MetricInputError, match="followee_id: 99 is not among the users"):
         follow_network(follows([(10, 99, 0)]), USERS)
     with pytest.raises(MetricInputError, match="user_id: 99 is not among the users"):
-        reply_network(POSTS, comments([(1, 1, 99, "x", 1)]), USERS)
+        reply_network(engagements(POSTS, comments([(1, 1, 99, "x", 1)]), marks(), marks()), USERS)
     with pytest.raises(MetricInputError, match="user_id: 9 is not among the users"):
         co_engagement_network(pd.DataFrame({"user_id": [9], "post_id": [1]}), USERS)

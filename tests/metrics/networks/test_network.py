@@ -59,8 +59,8 @@ def test_the_matrix_given_is_not_changed() -> None:
     [
         (csr_matrix(np.ones((2, 3))), "expected \\[n, n\\]"),
         (csr_matrix(np.eye(2)), "self-loops"),
-        (csr_matrix([[0.0, -1.0], [-1.0, 0.0]]), "no negative weight"),
-        (csr_matrix([[0.0, np.inf], [np.inf, 0.0]]), "finite"),
+        (csr_matrix([[0.0, -1.0], [-1.0, 0.0]]), "got -1.0; expected finite numbers ≥ 0"),
+        (csr_matrix([[0.0, np.inf], [np.inf, 0.0]]), "got inf"),
         (csr_matrix([[0.0, 1.0], [0.0, 0.0]]), "not symmetric"),
     ],
 )
