@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from adapters.store import AdapterStore, EntryFilter, MetricBound, PackRow, Registration, RevisionRow
-from adapters.store.shape import Shape
+from adapters.store.catalog.shape import Shape
 from benchmarks.harness import Case, Figure, Goal, Results, ratios, take_turns
 
 _PACK = PackRow("packs/benchmark.safetensors", "0" * 64, 1, "2026-01-01T00:00:00+00:00")

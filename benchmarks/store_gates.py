@@ -27,7 +27,7 @@ from adapters.errors import NotReadyError
 from adapters.lora.layers import StackedLora
 from adapters.lora.spec import LoraSpec
 from adapters.store import AdaptersFor, AdapterStore, Manifest, Publication
-from adapters.store.tiers import TieredAdapters
+from adapters.store.tiers.reader import TieredAdapters
 from benchmarks.harness import Case, Figure, Goal, Results, ratios, take_turns
 
 SPEC = LoraSpec()

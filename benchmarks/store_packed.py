@@ -21,9 +21,9 @@ from adapters.lora.adapter import Adapter, LoraPair
 from adapters.lora.peft_io import WEIGHTS_NAME, write_peft
 from adapters.lora.spec import LoraSpec
 from adapters.store import AdapterStore, Manifest, Publication
-from adapters.store.packed import PackedFile
-from adapters.store.packed_writer import PackMember, write_pack
-from adapters.store.packing import pack_in_place
+from adapters.store.packs.packed import PackedFile
+from adapters.store.packs.packing import pack_in_place
+from adapters.store.packs.writer import PackMember, write_pack
 from adapters.store.record import RevisionRecord
 from adapters.store.tensors import tensor_digest
 from benchmarks.harness import Case, Figure, Goal, Results, ratios, seconds, take_turns

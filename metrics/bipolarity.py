@@ -33,7 +33,7 @@ def bimodality_coefficient(stance: pd.Series[float], form: Literal["sas", "sarle
 
     Source: SAS/STAT User's Guide, PROC CLUSTER (`sas`); Pfister et al. 2013, Front. Psychol. 4:700.
     """
-    values: NDArray[np.float64] = stance.dropna().to_numpy(dtype=np.float64)
+    values = stance.dropna().to_numpy(dtype=np.float64)
     n = len(values)
     if n < 4 or all_equal(values):
         return float("nan")

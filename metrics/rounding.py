@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,7 +11,7 @@ RELATIVE = 1e-12
 """Numbers nearer than this part of the largest are taken as equal: far above rounding, far below any effect."""
 
 
-def all_equal(values: NDArray[np.float64]) -> bool:
+def all_equal(values: NDArray[np.floating[Any]]) -> bool:
     """Whether numbers differ by rounding at most, so that their spread is none.
 
     Without this, 0.3 − 0.2 and 0.4 − 0.3 would be two differences with a spread of 10⁻¹⁷, and anything divided

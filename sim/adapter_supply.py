@@ -11,7 +11,7 @@ from adapters.bases.loader import Base
 from adapters.lora.adapter import Adapter
 from adapters.lora.zero import zero_adapter
 from adapters.store import AdapterStore, Manifest, Publication
-from adapters.store.shape import shape_of
+from adapters.store.catalog.shape import shape_of
 from adapters.training.trainer import Progress, TrainedAdapter, train_adapters
 from sim.progress import Watcher
 from sim.scenario import AdaptersBlock

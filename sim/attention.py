@@ -16,7 +16,7 @@ COLUMNS = ["condition", "seed", "post_id", "likes", "engagements"]
 
 
 def post_attention(run: RunDir) -> pd.DataFrame:
-    """Likes and engagements of every post and quote at the end of every finished cell of the largest size.
+    """Likes and engagements of every post and quote at the end of every cell of `run.finished_size`.
 
     Cells without a platform, in which nobody writes, give no rows.
 
@@ -24,7 +24,7 @@ def post_attention(run: RunDir) -> pd.DataFrame:
         Columns `condition`, `seed`, `post_id`, `likes`, `engagements` (likes, comments, reposts and quotes by
         others), in the order of cells.
     """
-    size = max(run.scenario.population.size)
+    size = run.finished_size
     parts = []
     for cell in run.cells():
         if cell.done and cell.key.size == size and cell.database.exists():

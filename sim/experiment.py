@@ -152,7 +152,7 @@ def _run_cell(
 
 def _engine(scenario: Scenario, ready: Prepared, store: AdapterStore) -> Engine:
     from adapters.engines.local import LocalEngine
-    from adapters.store.tiers import TieredAdapters
+    from adapters.store.tiers.reader import TieredAdapters
 
     block = scenario.engine
     adapters = TieredAdapters(AdaptersFor(ready.base, store), warm_bytes=block.warm_mib << 20)

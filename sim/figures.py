@@ -37,8 +37,8 @@ class Captioned(NamedTuple):
 
 
 def series_figure(run: RunDir) -> Captioned:
-    """Measures over steps for the largest size: mean over seeds, band from least to greatest."""
-    size = max(run.scenario.population.size)
+    """Measures over steps for `run.finished_size`: mean over seeds, band from least to greatest."""
+    size = run.finished_size
     values = run.read_metrics()
     values = values[values["size"] == size]
     columns = 3
@@ -99,8 +99,8 @@ def ratio_figure(run: RunDir, compared: pd.DataFrame) -> Captioned:
 
 
 def stance_figure(run: RunDir) -> Captioned:
-    """Users' final stance by side and condition, all seeds together, for the largest size."""
-    size, last = max(run.scenario.population.size), run.scenario.simulation.steps
+    """Users' final stance by side and condition, all seeds together, for `run.finished_size`."""
+    size, last = run.finished_size, run.scenario.simulation.steps
     side = run.read_population(size).set_index("agent_id")["side"]
     users = _stances(run, size)
     users = users[users["step"] == last]
@@ -126,9 +126,11 @@ def stance_figure(run: RunDir) -> Captioned:
 
 def stance_bands_figure(run: RunDir) -> Captioned:
     """Each side's stance over steps, condition by condition: median, middle half and middle four fifths."""
-    size, last = max(run.scenario.population.size), run.scenario.simulation.steps
+    size, last = run.finished_size, run.scenario.simulation.steps
     side = run.read_population(size).set_index("agent_id")["side"]
-    conditions = list(dict.fromkeys(cell.key.condition for cell in run.cells() if cell.done))
+    users = _stances(run, size)
+    users = users.assign(side=users["user_id"].map(side))
+    conditions = users["condition"].unique().tolist()
     columns = min(3, len(conditions))
     rows = -(-len(conditions) // columns)
     figure = make_subplots(
@@ -141,10 +143,9 @@ def stance_bands_figure(run: RunDir) -> Captioned:
     )
     for index, condition in enumerate(conditions):
         where = {"row": index // columns + 1, "col": index % columns + 1}
-        users = _stances(run, size, condition)
-        users = users.assign(side=users["user_id"].map(side))
+        of_condition = users[users["condition"] == condition]
         for place, label in enumerate(run.manifest["sides"]):
-            by_step = users[users["side"] == label].groupby("step")["stance"]
+            by_step = of_condition[of_condition["side"] == label].groupby("step")["stance"]
             for low, high in ((0.1, 0.9), (0.25, 0.75)):
                 _fill(figure, by_step.quantile(low), by_step.quantile(high), label, place, **where)
             _line(figure, by_step.median(), label, place, legend=index == 0, **where)
@@ -189,18 +190,18 @@ def lorenz_figure(run: RunDir, attention: pd.DataFrame) -> Captioned:
     figure.update_yaxes(title_text="share of likes", range=[0, 1])
     figure.update_layout(height=420, **STYLE, margin={"t": 30, "b": 40})
     caption = (
-        f"Lorenz curves of likes per post, N = {max(run.scenario.population.size)}, all seeds together; the further "
+        f"Lorenz curves of likes per post, N = {run.finished_size}, all seeds together; the further "
         f"below the diagonal, the fewer posts hold the likes. Gini coefficients: {', '.join(said)}."
     )
     return Captioned(figure, caption)
 
 
-def _stances(run: RunDir, size: int, condition: str | None = None) -> pd.DataFrame:
+def _stances(run: RunDir, size: int) -> pd.DataFrame:
     """Stances in all finished cells of a size: user_id, step, stance, condition."""
     frames = [
         cell.read_stance().assign(condition=cell.key.condition)
         for cell in run.cells()
-        if cell.done and cell.key.size == size and condition in (None, cell.key.condition)
+        if cell.done and cell.key.size == size
     ]
     return pd.concat(frames, ignore_index=True)
 

@@ -14,6 +14,7 @@ from agents.rows import BadRow, RowSource, open_rows
 from metrics.networks import Network
 from metrics.networks.measures import Labels
 from sim.errors import GraphError
+from sim.numbers import counted
 
 SOURCES = ("source", "src", "from", "follower", "follower_id")
 TARGETS = ("target", "dst", "to", "followee", "followee_id")
@@ -43,7 +44,8 @@ def read_network(path: Path, *, directed: bool = False, weights: str | None = No
 
     Args:
         path: CSV, TSV, JSONL, JSON, Parquet or SQLite (also gzipped text). Two columns with usual names
-            (`source` and `target`, `src` and `dst`, …), or the only two columns beside the weights.
+            (`source` and `target`, `src` and `dst`, …), or the only two columns beside the weights, whose names
+            are then in `notes`: a file without a header would lose its first edge to them.
         directed: whether (a, b) differs from (b, a).
         weights: column of weights, numbers > 0; those of repeated edges are added. None: a tie is there or
             not, and repeated edges count once.
@@ -56,16 +58,14 @@ def read_network(path: Path, *, directed: bool = False, weights: str | None = No
         CorpusError: for a file that cannot be read.
     """
     rows = open_rows(path)
-    source, target = _end_columns(rows, weights)
+    (source, target), told = _end_columns(rows, weights)
     number_of: dict[str, int] = {}
     ends: list[tuple[int, int]] = []
     values: list[float] = []
     loops = 0
     for place, row in _rows(rows, [c for c in (source, target, weights) if c is not None]):
         a, b = (number_of.setdefault(_name(row[c], c, place), len(number_of)) for c in (source, target))
-        weight = 1.0 if weights is None else _number(row[weights], weights, place)
-        if weight <= 0.0:
-            raise GraphError(f"{place}: {weights}: got {row[weights or '']!r}; expected a number above 0")
+        weight = 1.0 if weights is None else _weight(row[weights], weights, place)
         if a == b:
             loops += 1
         else:
@@ -75,9 +75,11 @@ def read_network(path: Path, *, directed: bool = False, weights: str | None = No
         raise GraphError(f"{path}: no edge joins two nodes; expected one edge a line under the header")
     pairs = np.array(ends, dtype=np.intp)
     network = Network.from_edges(pairs[:, 0], pairs[:, 1], len(number_of), values, directed=directed)
-    notes = [f"{loops} self-loops left out"] if loops else []
+    notes = [told] if told else []
+    if loops:
+        notes.append(f"{counted(loops, 'self-loop')} left out")
     if merged := len(ends) - network.m:
-        notes.append(f"{merged} repeated edges {'merged' if weights is None else 'added up'}")
+        notes.append(f"{counted(merged, 'repeated edge')} {'merged' if weights is None else 'added up'}")
     return NamedNetwork(
         network.unweighted() if weights is None else network, tuple(number_of), Labels(), tuple(notes)
     )
@@ -102,8 +104,9 @@ def with_labels(
     """
     rows = open_rows(path)
     node, *others = rows.names
-    score = _chosen(score, SCORES, others, rows)
-    side = _chosen(side, SIDES, others, rows)
+    asked = {side, score}
+    score = _chosen(score, SCORES, others, rows, asked)
+    side = _chosen(side, SIDES, others, rows, asked)
     if side is None and score is None:
         if len(others) != 1:
             raise GraphError(
@@ -125,16 +128,17 @@ def with_labels(
         if side is not None and not _blank(row[side]):
             sides[number_of[name]] = str(row[side]).strip()
         if score is not None and not _blank(row[score]):
-            scores[number_of[name]] = _number(row[score], score, place)
+            scores[number_of[name]] = _score(row[score], score, place)
     if not seen & set(number_of):
         raise GraphError(
             f"{path}: none of its {len(seen)} nodes is in the network; expected the same names in {node}"
         )
     notes = list(named.notes)
-    if missing := len(number_of) - len(seen & set(number_of)):
-        notes.append(f"{missing} nodes without a label")
+    for column, unknown in ((side, np.equal(sides, None)), (score, np.isnan(scores))):
+        if column is not None and unknown.any():
+            notes.append(f"{counted(int(unknown.sum()), 'node')} without a {column}")
     if strangers := len(seen - set(number_of)):
-        notes.append(f"{strangers} labelled nodes without a tie left out")
+        notes.append(f"{counted(strangers, 'labelled node')} without a tie left out")
     labels = Labels(sides if side is not None else None, scores if score is not None else None)
     return named._replace(labels=labels, notes=tuple(notes))
 
@@ -149,7 +153,8 @@ def _rows(source: RowSource, columns: Sequence[str]) -> Iterator[tuple[str, Mapp
         yield place, row.values
 
 
-def _end_columns(rows: RowSource, weights: str | None) -> tuple[str, str]:
+def _end_columns(rows: RowSource, weights: str | None) -> tuple[tuple[str, str], str]:
+    """The two columns, and what to tell where they were not found by name."""
     if all(_is_number(name) for name in rows.names):
         raise GraphError(
             f"{rows.path}:1: no header; got {', '.join(map(repr, rows.names))}. Add a first line such as source,target"
@@ -161,23 +166,26 @@ def _end_columns(rows: RowSource, weights: str | None) -> tuple[str, str]:
     others = [name for name in rows.names if name != weights]
     ends = [[name for name in others if name.strip().lower() in usual] for usual in (SOURCES, TARGETS)]
     if len(ends[0]) == len(ends[1]) == 1:
-        return ends[0][0], ends[1][0]
+        return (ends[0][0], ends[1][0]), ""
     if len(others) == 2:
-        return others[0], others[1]
+        return (others[0], others[1]), f"the ends of edges are the columns {others[0]!r} and {others[1]!r}"
     raise GraphError(
         f"{rows.path}: which two columns are the ends of an edge? Found {', '.join(map(repr, rows.names))}; call "
         "them source and target"
     )
 
 
-def _chosen(asked: str | None, usual: Sequence[str], others: Sequence[str], rows: RowSource) -> str | None:
-    if asked is not None:
-        if asked not in others:
+def _chosen(
+    wanted: str | None, usual: Sequence[str], others: Sequence[str], rows: RowSource, asked: set[str | None]
+) -> str | None:
+    """The column wanted, or else the one of a usual name that was not asked for as something else."""
+    if wanted is not None:
+        if wanted not in others:
             raise GraphError(
-                f"{rows.path}: no column {asked!r} beside the node; found {', '.join(map(repr, others)) or 'none'}"
+                f"{rows.path}: no column {wanted!r} beside the node; found {', '.join(map(repr, others)) or 'none'}"
             )
-        return asked
-    matches = [name for name in others if name.strip().lower() in usual]
+        return wanted
+    matches = [name for name in others if name.strip().lower() in usual and name not in asked]
     if len(matches) > 1:
         raise GraphError(
             f"{rows.path}: {' and '.join(map(repr, matches))} could both be meant; choose with --label or --score"
@@ -186,15 +194,29 @@ def _chosen(asked: str | None, usual: Sequence[str], others: Sequence[str], rows
 
 
 def _name(value: object, column: str, place: str) -> str:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # numbers of nodes, in a Parquet column that once had a gap
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise GraphError(f"{place}: {column}: got {value!r}; expected the name or number of a node")
     return str(value).strip()
 
 
-def _number(value: object, column: str, place: str) -> float:
-    if not _is_number(value) or not math.isfinite(number := float(str(value))):
-        raise GraphError(f"{place}: {column}: got {value!r}; expected a finite number")
-    return number
+def _weight(value: object, column: str, place: str) -> float:
+    if (weight := _finite(value)) is None or weight <= 0.0:
+        raise GraphError(f"{place}: {column}: got {value!r}; expected a finite number above 0")
+    return weight
+
+
+def _score(value: object, column: str, place: str) -> float:
+    if (score := _finite(value)) is None:
+        raise GraphError(
+            f"{place}: {column}: got {value!r}; expected a finite number. Is it a label? Then --label {column}"
+        )
+    return score
+
+
+def _finite(value: object) -> float | None:
+    return number if _is_number(value) and math.isfinite(number := float(str(value))) else None
 
 
 def _is_number(value: object) -> bool:

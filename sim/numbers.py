@@ -25,6 +25,11 @@ def interval(low: float, high: float) -> str:
     return "–" if pd.isna(low) or pd.isna(high) else f"[{number(low)}, {number(high)}]"
 
 
+def counted(count: int, what: str) -> str:
+    """`1 seed`, `2 seeds`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def seeds(count: float) -> str:
     """How many seeds a contrast needs; a dash where that is unknown."""
     if pd.isna(count):

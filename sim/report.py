@@ -24,8 +24,8 @@ from sim.figures import (
     stance_figure,
 )
 from sim.measuring import FAILURE_COLUMNS, failure_view
-from sim.numbers import number
-from sim.report_tables import contrasts, outcomes, published, tails
+from sim.numbers import counted, number
+from sim.report_tables import contrasts, outcomes, published, shared, tails
 from sim.run_dir import RunDir
 
 
@@ -62,7 +62,10 @@ def _content(run: RunDir) -> dict[str, Any]:
         "plotly": Markup(get_plotlyjs()) if figures else "",
         "timings": run.read_timings(),
         "usage": run.read_usage(),
+        "shared": shared(run.scenario.conditions),
+        "size": run.finished_size,
         "number": number,
+        "counted": counted,
     }
 
 

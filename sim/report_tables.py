@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from agents.opinion.models import OPINION_CONDITIONS
 from metrics.catalogue import CATALOGUE
 from metrics.heavy_tail import PowerLawFit
 from metrics.published import CROSS_SIDE_EXPOSURE, published_frame
@@ -21,6 +22,26 @@ QUANTITIES: Mapping[str, tuple[str, str, str]] = {
     "ratio": ("ratio", "ratio_low", "ratio_high"),
 }
 """Column of `published_frame` → our column with the ends of its interval."""
+
+
+def shared(conditions: Sequence[str]) -> str:
+    """What the conditions of a run have in common and what they differ in, in sentences."""
+    models = [c for c in conditions if c in OPINION_CONDITIONS]
+    agents = [c for c in conditions if c not in OPINION_CONDITIONS]
+    sentences = []
+    if agents:
+        who = "Conditions" if not models else f"Conditions with language agents ({', '.join(agents)})"
+        sentences.append(
+            f"{who} share people, prompts, follow graph, activation, feed policy, seed posts and decoding seeds; "
+            "only weights differ."
+        )
+    if models:
+        sentences.append(
+            f"Opinion models ({', '.join(models)}) share people, follow graph, activation and the stances of the "
+            "seed posts, but nobody reads or writes: against them the whole agent differs, not only weights, and "
+            "only measures of stance can be compared."
+        )
+    return " ".join(sentences)
 
 
 class Contrast(NamedTuple):

@@ -159,6 +159,11 @@ class RunDir:
         """Every cell of the grid, in the order in which they run."""
         return [self.cell(key) for key in grid(self.scenario)]
 
+    @property
+    def finished_size(self) -> int:
+        """The largest population of which any cell is finished; 0 before the first."""
+        return max((cell.key.size for cell in self.cells() if cell.done), default=0)
+
     def population_file(self, size: int) -> Path:
         """Where the agents of one size are kept."""
         return self.path / f"population-n{size}.parquet"

@@ -18,6 +18,7 @@ from metrics.networks import (
 from metrics.networks.measures import Labels
 from sim.errors import GraphError
 from sim.graph_files import NamedNetwork
+from sim.opinion_cell import opinion_model
 from sim.platform_tables import PlatformTables, read_tables
 from sim.run_dir import CellDir, RunDir
 
@@ -28,13 +29,13 @@ def read_run_network(run: RunDir, relation: str, cell: str | None = None) -> Nam
     Args:
         run: the run.
         relation: what ties two agents: `follow`, `reply`, `repost` or `co-engagement`.
-        cell: its name, such as `lora-n64-s0`; None takes the first that is finished.
+        cell: its name, such as `lora-n64-s0`; None takes the first finished one of language agents.
 
     Returns:
         The network of all agents; sides are the population's, scores the stances of the last step.
 
     Raises:
-        GraphError: an unknown relation or cell, or none that is finished.
+        GraphError: an unknown relation or cell, one of an opinion model, or none that is finished.
         RunDirError: for files that are missing or damaged.
     """
     if relation not in RELATIONS:
@@ -68,11 +69,14 @@ RELATIONS: dict[str, Callable[[PlatformTables, pd.Index], Network]] = {
 
 
 def _cell(run: RunDir, name: str | None) -> CellDir:
-    done = {cell.key.id: cell for cell in run.cells() if cell.done}
+    done = [cell for cell in run.cells() if cell.done]
     if not done:
         raise GraphError(f"{run.path}: no cell is finished yet. Finish one: plures run SCENARIO --resume")
-    if name is None:
-        return next(iter(done.values()))
-    if name not in done:
-        raise GraphError(f"{run.path}: no finished cell {name!r}; it has {', '.join(done)}")
-    return done[name]
+    able = {cell.key.id: cell for cell in done if opinion_model(cell.key.condition) is None}
+    if not able:
+        raise GraphError(f"{run.path}: only opinion models are finished, in which nobody answers or shares")
+    if name is None or name in able:
+        return able[name or next(iter(able))]
+    silent = name in {cell.key.id for cell in done}
+    why = "is an opinion model's, in which nobody answers or shares" if silent else "is not a finished cell"
+    raise GraphError(f"{run.path}: {name!r} {why}; choose one of {', '.join(able)}")

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 import plures
 from adapters.engines.protocol import ErrorKind
 from adapters.lora.spec import LoraSpec
-from adapters.store.states import LEGAL, STATES
+from adapters.store.catalog.states import LEGAL, STATES
 from agents.bindings import CONDITIONS
 from agents.rendering import RENDERINGS
 from metrics.catalogue import CATALOGUE
@@ -36,7 +36,9 @@ BROUGHT = {"scenarios/timelines.jsonl.gz"}
 """Files that the reader brings."""
 GENERATED = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
 TUTORIALS = [
-    page for page in sorted(DOCS.glob("*.md")) if page.name not in GENERATED and sum(1 for _ in blocks(page)) > 2
+    page
+    for page in sorted(DOCS.glob("*.md"))
+    if page.name not in GENERATED and sum(1 for _ in blocks(page)) > 2
 ]
 """The pages of `docs/` that show how something is done; the others say what is."""
 SMALL = (
@@ -205,7 +207,7 @@ SHORT = {
 """What shortens the commands of pages that show them at full size."""
 
 
-@pytest.mark.parametrize("name", ["README.md", "scenarios/quickstart.md", "scenarios/timelines.md"])
+@pytest.mark.parametrize("name", ["README.md", "scenarios/quickstart.md", "scenarios/opinions.md", "scenarios/timelines.md"])
 def test_commands_run_but_for_their_size(name: str, beside_the_scenarios: Path) -> None:
     """`make` is what runs the tests; `posts` stands for the reader's own file."""
     assert run_command("plures corpus make town --users 8 --posts 20").code == 0

@@ -18,7 +18,7 @@ from adapters.engines.protocol import (
 )
 from adapters.engines.write_behind import StateBook, WriteBehind
 from adapters.errors import AdapterError
-from adapters.store.states import State
+from adapters.store.catalog.states import State
 
 if TYPE_CHECKING:
     from adapters.lora.adapter import Adapter

@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 from adapters.errors import StateError
-from adapters.store.states import LEGAL, State
+from adapters.store.catalog.states import LEGAL, State
 
 
 class StateBook(Protocol):

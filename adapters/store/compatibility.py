@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from adapters.errors import BaseMismatchError
+from adapters.store.catalog.policies import check_in_use
 from adapters.store.manifest import Manifest
-from adapters.store.policies import check_in_use
 
 if TYPE_CHECKING:
     from adapters.lora.adapter import Adapter

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from adapters.errors import InvalidAdapterError
+from adapters.store.catalog.queries import RevisionRow
+from adapters.store.catalog.references import check_name, check_person
+from adapters.store.catalog.shape import Shape, shape_of
 from adapters.store.folders import Sealed, write_folder
 from adapters.store.manifest import Manifest
-from adapters.store.queries import RevisionRow
 from adapters.store.record import revision_id
-from adapters.store.references import check_name, check_person
-from adapters.store.shape import Shape, shape_of
 
 if TYPE_CHECKING:
     from adapters.lora.adapter import Adapter

@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from adapters.errors import StoreError
-from adapters.store import folders, policies, queries
-from adapters.store.catalog import Catalog
+from adapters.store import folders
+from adapters.store.catalog import policies, queries
+from adapters.store.catalog.file import Catalog
+from adapters.store.catalog.references import check_name
 from adapters.store.drafts import Draft, Publication, catalog_row, draft, utc_now, write_draft
 from adapters.store.layout import StoreLayout
 from adapters.store.locks import held
-from adapters.store.references import check_name
 from adapters.store.revision_files import RevisionFiles
 
 

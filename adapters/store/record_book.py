@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.errors import CorruptAdapterError, UnknownAdapterError
-from adapters.store import lineage, listing, policies, queries, references, totals
 from adapters.store.canonical import canonical_sha256
-from adapters.store.catalog import Catalog
+from adapters.store.catalog import lineage, listing, policies, queries, references, totals
+from adapters.store.catalog.file import Catalog
+from adapters.store.catalog.listing import Entry, EntryFilter
+from adapters.store.catalog.policies import PolicyRecord
+from adapters.store.catalog.shape import Shape
+from adapters.store.catalog.totals import StoreStatistics
 from adapters.store.drafts import utc_now
-from adapters.store.listing import Entry, EntryFilter
-from adapters.store.policies import PolicyRecord
 from adapters.store.revision_files import RevisionFiles
-from adapters.store.shape import Shape
-from adapters.store.totals import StoreStatistics
 
 _EVERYTHING = EntryFilter()
 _DIGITS = 6

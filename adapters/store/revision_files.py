@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from adapters.errors import CorruptAdapterError, StoreError, UnknownAdapterError
-from adapters.store import folders, queries
-from adapters.store.catalog import Catalog
+from adapters.store import folders
+from adapters.store.catalog import queries
+from adapters.store.catalog.file import Catalog
+from adapters.store.catalog.queries import RevisionRow
 from adapters.store.layout import StoreLayout
-from adapters.store.packed_shelf import PackShelf
-from adapters.store.queries import RevisionRow
+from adapters.store.packs.shelf import PackShelf
 from adapters.store.record import RevisionRecord
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing needs none of it

@@ -12,20 +12,20 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.store import queries, registration
-from adapters.store.catalog import Catalog
+from adapters.store.catalog import queries, registration
+from adapters.store.catalog.evidence import EvidenceLog
+from adapters.store.catalog.file import Catalog
+from adapters.store.catalog.queries import PackRow, RevisionRow
+from adapters.store.catalog.registration import Registration
+from adapters.store.catalog.states import States
 from adapters.store.drafts import Publication, utc_now
-from adapters.store.evidence import EvidenceLog
 from adapters.store.layout import StoreLayout
 from adapters.store.manifest import Manifest, TrainingKey
 from adapters.store.publishing import Publisher
-from adapters.store.queries import PackRow, RevisionRow
 from adapters.store.record import RevisionRecord
 from adapters.store.record_book import RecordBook
-from adapters.store.registration import Registration
 from adapters.store.revision_files import RevisionFiles
-from adapters.store.serving import Serving
-from adapters.store.states import States
+from adapters.store.tiers.serving import Serving
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing needs none of it
     from adapters.lora.adapter import Adapter

@@ -33,6 +33,11 @@ class NullTest(NamedTuple):
     values: NDArray[np.float64]
 
     @property
+    def valued(self) -> int:
+        """Draws that have a value; mean and p-values are of these only."""
+        return len(self._valid)
+
+    @property
     def mean(self) -> float:
         """What chance gives on average; NaN without a draw that has a value."""
         return float(self._valid.mean()) if len(self._valid) else float("nan")

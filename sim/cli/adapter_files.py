@@ -13,7 +13,7 @@ from sim.cli.adapter_options import DEFAULT_STORE, ID_DIGITS, AsJson, StoreFolde
 
 if TYPE_CHECKING:
     from adapters.store import AdapterStore
-    from adapters.store.archive import Contents
+    from adapters.store.handoff.archive import Contents
 
 References = Annotated[
     list[str] | None,
@@ -56,8 +56,8 @@ def import_adapter(
     """
     from adapters.errors import StoreError
     from adapters.store import AdapterStore
-    from adapters.store.archive import import_archive
-    from adapters.store.transfer import import_folder
+    from adapters.store.handoff.archive import import_archive
+    from adapters.store.handoff.transfer import import_folder
 
     opened, identity = AdapterStore(store), _identify(base) if base else None
     if path.is_file() or path.suffix == ".tar":
@@ -100,8 +100,8 @@ def export_adapter(
     """
     from adapters.errors import StoreError
     from adapters.store import AdapterStore
-    from adapters.store.archive import export_archive
-    from adapters.store.transfer import export_folder
+    from adapters.store.handoff.archive import export_archive
+    from adapters.store.handoff.transfer import export_folder
 
     opened, words = AdapterStore(store), what or []
     if archive is not None:
@@ -140,7 +140,7 @@ def pack(
     Example: plures adapters pack --store runs/store
     """
     from adapters.store import AdapterStore
-    from adapters.store.packing import pack_in_place, pack_out
+    from adapters.store.packs.packing import pack_in_place, pack_out
 
     opened = AdapterStore(store)
     revisions = _resolve(opened, refs or [])
@@ -174,8 +174,8 @@ def unpack(
     """
     from adapters.errors import StoreError
     from adapters.store import AdapterStore
-    from adapters.store.packed import PackedFile
-    from adapters.store.packing import unpack_in_place, unpack_out
+    from adapters.store.packs.packed import PackedFile
+    from adapters.store.packs.packing import unpack_in_place, unpack_out
 
     if (file is None) != (out is None) or (file and refs):
         raise StoreError("unpack: expected references into a store, or --file FILE with --out FOLDER")
@@ -252,7 +252,7 @@ def _short(path: Path) -> str:
 def _identify(ref: str) -> Any:
     from adapters.bases.loader import PROFILES, base_path, fingerprint
     from adapters.errors import BaseModelError
-    from adapters.store.transfer import ImportedBase
+    from adapters.store.handoff.transfer import ImportedBase
 
     path = base_path(ref)
     if not (path / "config.json").is_file():

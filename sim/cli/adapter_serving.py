@@ -40,7 +40,7 @@ def activate(
     from adapters.engines.local import LocalEngine
     from adapters.engines.protocol import Message
     from adapters.store import AdaptersFor, AdapterStore
-    from adapters.store.tiers import TieredAdapters
+    from adapters.store.tiers.reader import TieredAdapters
     from sim.cli.console import progress_bars
 
     opened = AdapterStore(store)

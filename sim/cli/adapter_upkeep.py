@@ -12,8 +12,8 @@ import typer
 from sim.cli.adapter_options import DEFAULT_STORE, ID_DIGITS, AsJson, StoreFolder, print_json, print_table
 
 if TYPE_CHECKING:
-    from adapters.store.collection import Collection
-    from adapters.store.fsck import Finding, Report
+    from adapters.store.upkeep.collection import Collection
+    from adapters.store.upkeep.fsck import Finding, Report
 
 _BYTES_PER_MB = 1_000_000
 _MOST_SHOWN = 20
@@ -72,7 +72,7 @@ def fsck(
     Example: plures adapters fsck --repair --store runs/store
     """
     from adapters.store import AdapterStore
-    from adapters.store import fsck as checks
+    from adapters.store.upkeep import fsck as checks
     from sim.cli.console import progress_bars
 
     with progress_bars() as watcher:
@@ -134,8 +134,8 @@ def gc(
     from datetime import timedelta
 
     from adapters.store import AdapterStore
-    from adapters.store.collection import collect
-    from adapters.store.retention import Retention
+    from adapters.store.upkeep.collection import collect
+    from adapters.store.upkeep.retention import Retention
 
     wanted = Retention(history=history, retired_days=retired_days, ancestors=not drop_ancestors)
     done = collect(AdapterStore(store), wanted, grace=timedelta(hours=grace_hours), apply=apply)

@@ -39,8 +39,12 @@ def graph(
         str | None, typer.Option(help="Column of edge weights; else every tie is 1.", show_default=False)
     ] = None,
     relation: Annotated[
-        str, typer.Option(help="Of a run: follow, reply, repost or co-engagement.")
-    ] = "co-engagement",
+        str | None,
+        typer.Option(
+            help="Of a run: follow, reply, repost or co-engagement. [default: co-engagement]",
+            show_default=False,
+        ),
+    ] = None,
     cell: Annotated[
         str | None,
         typer.Option(help="Of a run: which cell; default the first finished.", show_default=False),
@@ -85,7 +89,7 @@ def graph(
 
 
 def _read(
-    source: Path, relation: str, cell: str | None, directed: bool, files_only: dict[str, Any]
+    source: Path, relation: str | None, cell: str | None, directed: bool, files_only: dict[str, Any]
 ) -> NamedNetwork:
     from sim.errors import GraphError
     from sim.graph_files import read_network, with_labels
@@ -98,9 +102,10 @@ def _read(
             raise GraphError(
                 f"{', '.join(given)}: for files of edges only; {source} is a run and knows its own"
             )
-        return read_run_network(RunDir.open(source), relation, cell)
-    if cell is not None:
-        raise GraphError(f"--cell: for run directories only; {source} is no folder")
+        return read_run_network(RunDir.open(source), relation or "co-engagement", cell)
+    runs_only = {"--relation": relation, "--cell": cell}
+    if given := [name for name, value in runs_only.items() if value is not None]:
+        raise GraphError(f"{', '.join(given)}: for run directories only; {source} is no folder")
     named = read_network(source, directed=directed, weights=files_only["--weights"])
     labels = files_only["--labels"]
     if labels is None:
@@ -179,7 +184,8 @@ def _chance(test: NullTest | None) -> tuple[str, str]:
 
     if test is None:
         return "", ""
-    return f"{number(test.mean)} ± {number(test.std)}", number(test.p_two_sided)
+    draws = "" if test.valued == len(test.values) else f" ({test.valued} draws)"
+    return f"{number(test.mean)} ± {number(test.std)}{draws}", number(test.p_two_sided)
 
 
 def _definitions(rows: Sequence[Row]) -> Table:
@@ -223,6 +229,7 @@ def _test_record(test: NullTest | None) -> dict[str, float] | None:
         return None
     return {
         "observed": test.observed,
+        "draws_with_value": test.valued,
         "mean": test.mean,
         "std": test.std,
         "p_greater": test.p_greater,

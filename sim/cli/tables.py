@@ -10,7 +10,7 @@ from rich.table import Table
 from metrics.catalogue import CATALOGUE
 from metrics.individuality import Estimate, Individuality
 from sim.comparison import CONTRAST_COLUMNS, compare_run
-from sim.numbers import interval, number, seeds
+from sim.numbers import counted, interval, number, seeds
 from sim.run_dir import RunDir
 
 HEADLINE_METRICS = frozenset(
@@ -33,7 +33,7 @@ def headline(run: RunDir) -> str:
     sizes = "/".join(map(str, scenario.population.size))
     return (
         f"{scenario.name}: {run.state}, {done} of {len(run.cells())} cells, N={sizes}, "
-        f"{scenario.simulation.steps} steps, {len(scenario.seeds)} seeds, base {manifest['base']['name']}.{toy}"
+        f"{counted(scenario.simulation.steps, 'step')}, {counted(len(scenario.seeds), 'seed')}, base {manifest['base']['name']}.{toy}"
     )
 
 

@@ -31,10 +31,10 @@ def test_a_tie_is_there_or_not_without_weights(tmp_path: Path) -> None:
     path = write(tmp_path, "source,target\nann,bob\nbob,ann\nann,ann\nbob,cy\nbob,cy\n")
     named = read_network(path)
     assert ties(named) == {("ann", "bob"): 1.0, ("bob", "cy"): 1.0}
-    assert named.notes == ("1 self-loops left out", "2 repeated edges merged")
+    assert named.notes == ("1 self-loop left out", "2 repeated edges merged")
     arcs = read_network(path, directed=True)
     assert ties(arcs) == {("ann", "bob"): 1.0, ("bob", "ann"): 1.0, ("bob", "cy"): 1.0}
-    assert arcs.notes == ("1 self-loops left out", "1 repeated edges merged")
+    assert arcs.notes == ("1 self-loop left out", "1 repeated edge merged")
 
 
 def test_weights_of_repeated_edges_are_added(tmp_path: Path) -> None:
@@ -48,7 +48,9 @@ def test_ends_are_found_by_usual_names_or_are_the_only_two_columns(tmp_path: Pat
     usual = write(tmp_path, "year,To,From\n1999,b,a\n", "usual.csv")
     assert ties(read_network(usual, directed=True)) == {("a", "b"): 1.0}
     two = write(tmp_path, "sender,w,receiver\na,2,b\n", "two.csv")
-    assert ties(read_network(two, directed=True, weights="w")) == {("a", "b"): 2.0}
+    named = read_network(two, directed=True, weights="w")
+    assert ties(named) == {("a", "b"): 2.0}
+    assert named.notes == ("the ends of edges are the columns 'sender' and 'receiver'",)
     with pytest.raises(
         GraphError, match=r"two.csv: which two columns .* 'sender', 'w', 'receiver'; call them"
     ):
@@ -89,7 +91,8 @@ def test_what_was_written_is_read(
         ("source,target\n1,2\n,3\n", None, r"edges.csv:3: source: got ''; expected the name"),
         ("source,target,w\n1,2,1\n1,3,many\n", "w", r"edges.csv:3: w: got 'many'; expected a finite number"),
         ("source,target,w\n1,2,inf\n", "w", r"edges.csv:2: w: got 'inf'"),
-        ("source,target,w\n1,2,0\n", "w", r"edges.csv:2: w: got '0'; expected a number above 0"),
+        ("source,target,w\n1,2,0\n", "w", r"edges.csv:2: w: got '0'; expected a finite number above 0"),
+        ("source,target,w\n1,1,no\n", "w", r"edges.csv:2: w: got 'no'"),
         ("0,1\n1,2\n", None, r"edges.csv:1: no header; got '0', '1'. Add a first line such as source,target"),
         ("source,target\n1,1\n", None, r"edges.csv: no edge joins two nodes"),
         ("source,target,v\n1,2,1\n", "w", r"no column 'w' for --weights; found 'source', 'target', 'v'"),
@@ -120,7 +123,34 @@ def test_labels_find_their_nodes_by_name(tmp_path: Path, path_of_four: NamedNetw
     assert named.labels.score is not None
     assert named.labels.side.tolist() == ["left", "left", None, None]
     assert named.labels.score == pytest.approx(np.array([np.nan, -0.5, np.nan, 0.25]), nan_ok=True)
-    assert named.notes == ("1 nodes without a label", "1 labelled nodes without a tie left out")
+    # c is not in the file, d has an empty cell; a has no stance
+    assert named.notes == (
+        "2 nodes without a party",
+        "2 nodes without a stance",
+        "1 labelled node without a tie left out",
+    )
+
+
+def test_a_column_asked_for_as_the_label_is_not_read_as_the_score(
+    tmp_path: Path, path_of_four: NamedNetwork
+) -> None:
+    words = write(tmp_path, "node,stance\na,pro\nb,con\n", "words.csv")
+    with pytest.raises(GraphError, match=r"words.csv:2: stance: got 'pro'.*Then --label stance"):
+        with_labels(path_of_four, words)
+    named = with_labels(path_of_four, words, side="stance")
+    assert named.labels.score is None
+    assert named.labels.side is not None
+    assert named.labels.side.tolist() == ["pro", "con", None, None]
+    numbers = write(tmp_path, "node,group\na,1\nb,2\n", "numbers.csv")
+    assert with_labels(path_of_four, numbers, score="group").labels.side is None
+
+
+def test_numbers_of_nodes_are_names_in_whatever_type_they_are_stored(tmp_path: Path) -> None:
+    pd.DataFrame({"source": [1.0, 2.0], "target": [2.0, 3.0]}).to_parquet(tmp_path / "edges.parquet")
+    assert ties(read_network(tmp_path / "edges.parquet")) == {("1", "2"): 1.0, ("2", "3"): 1.0}
+    pd.DataFrame({"source": [1.5], "target": [2.0]}).to_parquet(tmp_path / "half.parquet")
+    with pytest.raises(GraphError, match=r"source: got 1.5; expected the name or number of a node"):
+        read_network(tmp_path / "half.parquet")
 
 
 def test_the_only_column_is_the_label_and_others_can_be_chosen(

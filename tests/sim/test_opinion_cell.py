@@ -20,6 +20,7 @@ from sim.preparation import Prepared, prepare
 from sim.progress import Silent
 from sim.report import write_report
 from sim.run_dir import CellDir, RunDir
+from sim.run_texts import finished_cells
 from sim.scenario import Scenario
 from sim.scenario_file import as_plain
 from tests.sim.conftest import SMALL
@@ -93,6 +94,10 @@ def test_agents_move_on_their_own_graph_and_schedule(mixed: RunDir, ready: Prepa
         np.testing.assert_allclose(
             path[step + 1], np.where(active, weights @ path[step], path[step]), atol=1e-12
         )
+
+
+def test_nothing_is_read_of_what_such_agents_wrote(mixed: RunDir) -> None:
+    assert [cell.key.condition for cell in finished_cells(mixed)] == ["shared_base"]
 
 
 def test_only_measures_without_text_are_there(mixed: RunDir) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shutil
 from pathlib import Path
@@ -19,6 +20,7 @@ from sim.comparison import compare_run
 from sim.figures import lorenz_figure
 from sim.platform_tables import read_tables
 from sim.report import write_report
+from sim.report_tables import shared
 from sim.run_dir import RunDir
 
 
@@ -116,3 +118,29 @@ def test_a_cell_without_platform_and_with_stance_measures_only_fits_in(
     assert "not measured under permuted: " in page
     assert "all of communities" in page
     assert np.isin(["permuted"], post_attention(copy)["condition"]).sum() == 0
+
+
+def test_a_report_shows_the_largest_size_of_which_a_cell_is_finished(
+    small_run: RunDir, tmp_path: Path
+) -> None:
+    """Sizes 8 and 16, of which no cell of 16 is finished yet."""
+    manifest = json.loads(small_run.manifest_file.read_text("utf-8"))
+    manifest["scenario"]["population"]["size"] = [8, 16]
+    copy = RunDir(tmp_path / "copy")
+    shutil.copytree(small_run.path, copy.path)
+    copy.manifest_file.write_text(json.dumps(manifest), "utf-8")
+    assert copy.finished_size == 8
+    page = write_report(copy).read_text("utf-8")
+    assert "10 of 20 cells are finished" in page
+    assert len(re.findall("Stance of users after step 2 by side, N = 8", page)) == 2
+    assert set(post_attention(copy)["condition"]) == set(small_run.scenario.conditions)
+
+
+def test_the_page_says_that_only_weights_differ_where_that_is_true(page: str) -> None:
+    assert "only weights differ." in page
+    assert "Opinion models" not in page
+    mixed = shared(["lora", "shared_base", "bounded_confidence"])
+    assert mixed.startswith("Conditions with language agents (lora, shared_base) share people")
+    assert "Opinion models (bounded_confidence) share people" in mixed
+    assert "the whole agent differs, not only weights" in mixed
+    assert "only weights differ" not in shared(["degroot", "lorenz"])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +39,28 @@ def test_follows_sides_and_stances_are_those_of_the_cell(small_run: RunDir) -> N
 def test_what_is_not_there_is_refused_with_what_is(small_run: RunDir) -> None:
     with pytest.raises(GraphError, match="expected one of follow, reply, repost, co-engagement"):
         read_run_network(small_run, "like")
-    with pytest.raises(GraphError, match=r"no finished cell 'lora'; it has lora-n8-s0"):
+    with pytest.raises(GraphError, match=r"'lora' is not a finished cell; choose one of lora-n8-s0"):
         read_run_network(small_run, "follow", "lora")
+
+
+def test_a_cell_of_an_opinion_model_has_no_networks_and_is_passed_over(
+    small_run: RunDir, tmp_path: Path
+) -> None:
+    """Its manifest names bounded confidence first; the cells are copies of finished ones."""
+    manifest = json.loads(small_run.manifest_file.read_text("utf-8"))
+    manifest["scenario"]["conditions"] = ["bounded_confidence", "lora", "shared_base"]
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    shutil.copy(small_run.population_file(8), tmp_path)
+    opinions = tmp_path / "cells" / "bounded_confidence-n8-s0"
+    shutil.copytree(small_run.path / "cells" / "zero-n8-s0", opinions)
+    (opinions / "platform.db").unlink()
+    run = RunDir.open(tmp_path)
+    with pytest.raises(GraphError, match="only opinion models are finished"):
+        read_run_network(run, "reply")
+    shutil.copytree(small_run.path / "cells" / "lora-n8-s1", tmp_path / "cells" / "lora-n8-s1")
+    assert read_run_network(run, "reply").notes == ("reply network of cell lora-n8-s1",)
+    with pytest.raises(GraphError, match=r"bounded_confidence-n8-s0' is an opinion .*one of lora-n8-s1"):
+        read_run_network(run, "reply", "bounded_confidence-n8-s0")
 
 
 def test_a_run_without_a_finished_cell_has_no_networks(small_run: RunDir, tmp_path: Path) -> None:

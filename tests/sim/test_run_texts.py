@@ -63,6 +63,15 @@ def test_real_texts_are_the_split_of_the_corpus(small_run: RunDir) -> None:
     assert real.train["author"].nunique() == 8
 
 
+def test_a_lost_database_is_told_and_not_passed_over(small_run: RunDir, tmp_path: Path) -> None:
+    run = RunDir.open(shutil.copytree(small_run.path, tmp_path / "run"))
+    lost = finished_cells(run)[0]
+    lost.database.unlink()
+    assert [cell.key for cell in finished_cells(run)] == [cell.key for cell in finished_cells(small_run)]
+    with pytest.raises(RunDirError, match="no such file"):
+        read_cell(run, lost)
+
+
 def test_a_corpus_that_has_changed_is_refused(small_run: RunDir, tmp_path: Path) -> None:
     shutil.copytree(small_run.path, tmp_path / "run")
     file = tmp_path / "run" / "manifest.json"

@@ -51,6 +51,13 @@ def test_shares_in_per_cent_newest_first(tmp_path: Path) -> None:
 def test_dates_in_every_notation_are_the_same_day(tmp_path: Path, text: str) -> None:
     series = read_series(_file(tmp_path, f"date,user,stance\n{text},a,0\n"))
     assert series.frame["time"].tolist() == [18629.0]
+    assert series.dated
+
+
+def test_seconds_since_1970_are_numbers_and_no_dates(tmp_path: Path) -> None:
+    series = read_series(_file(tmp_path, "time,user,stance\n1609545600,a,0\n"))
+    assert series.frame["time"].tolist() == [1609545600.0]
+    assert not series.dated
 
 
 def test_rows_are_chosen_by_value_and_time(tmp_path: Path) -> None:
@@ -80,7 +87,18 @@ def test_rows_are_chosen_by_value_and_time(tmp_path: Path) -> None:
         ("time,user,stance\n1,a,0\n", {"where": {"party": "D"}}, "no column 'party' to choose rows by"),
         ("time,user,stance\n1,a,0\n", {"where": {"user": "b"}}, "no row with user=b; there are a"),
         ("time,user,stance\n1,a,0\n", {"since": "5"}, "no row between 5 and the end"),
-        ("time,user,stance\n1,a,0\n", {"since": "May"}, "time: got 'May'; expected a number"),
+        ("time,user,stance\n1,a,0\n", {"since": "May"}, "--since May: expected a number, as times are"),
+        (
+            "date,user,stance\n2021-01-02,a,0\n",
+            {"until": "12"},
+            "--until 12: expected an ISO date or M/D/YYYY",
+        ),
+        ("time,user,stance,stance\n1,a,0,1\n", {}, "two columns 'stance'; expected every name once"),
+        (
+            "time,user,stance\n1,a,0\n",
+            {"columns": {"x": "time"}},
+            "--column x=time: expected a field of time, user",
+        ),
         ("time,approve,disapprove\n1,x,0\n", {}, "real.csv:2: approve: got 'x'; expected a share"),
         (
             "time,approve,disapprove\n1,60,50\n",
@@ -102,6 +120,8 @@ def test_mistakes_are_named(tmp_path: Path, text: str, options: dict[str, Any], 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(SeriesError, match="no such file"):
         read_series(tmp_path / "nowhere.csv")
+    with pytest.raises(SeriesError, match="is a folder"):
+        read_series(tmp_path)
     (tmp_path / "latin.csv").write_bytes("time,user,stance\n1,Jürgen,0\n".encode("latin-1"))
     with pytest.raises(SeriesError, match="is not UTF-8"):
         read_series(tmp_path / "latin.csv")

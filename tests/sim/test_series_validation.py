@@ -65,6 +65,13 @@ def test_stances_hold_until_the_next_one() -> None:
     assert panel.test.bias.tolist() == [-0.5, 0.25]
 
 
+def test_a_panel_has_two_people_at_least() -> None:
+    """Of two people half is one, who alone has no diversity: the panel waits for the second."""
+    panel = panel_of(_statements([(0.0, "a", 1.0), (2.0, "b", -1.0), (6.0, "a", 0.0)]), steps=4, train=0.5)
+    assert panel.times.tolist() == [2, 3, 4, 5, 6]
+    assert panel.real.diversity.tolist() == [1, 1, 1, 1, 0.5]
+
+
 def test_shares_become_agents() -> None:
     frame = pd.DataFrame(
         {"time": [0.0, 1.0, 4.0], "approve": [0.5, 0.25, 0.0], "disapprove": [0.5, 0.5, 1.0]}
@@ -81,6 +88,11 @@ def test_shares_become_agents() -> None:
         (_statements([(0.0, "a", 0.0), (1.0, "a", 0.0)]), 0.5, "1 person; expected at least 2"),
         (_statements([(0.0, "a", 0.0), (0.0, "b", 0.0)]), 0.5, "all rows are of one time"),
         (_statements([(0.0, "a", 0.0), (1.0, "b", 0.0)]), 0.9, "at least 1 step to learn from and 2"),
+        (
+            _statements([(float(time), f"u{time}", 0.0) for time in range(20)]),
+            0.5,
+            "none of the panel's 10 people speaks in the last 5 of 10 steps",
+        ),
         (
             Shares("s.csv", pd.DataFrame({"time": [0.0], "approve": [1.0], "disapprove": [0.0]})),
             0.5,
@@ -126,6 +138,17 @@ def test_same_seed_same_result(result: Validation, town: Statements) -> None:
 def test_figure_shows_every_method_twice(result: Validation) -> None:
     figure = series_figure(result)
     assert [trace.name for trace in figure.data] == [*result.table["method"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("times", "shown"), [([18629.0, 18631.0], "2021-01-02T00:00:00"), ([1.6e9, 1.6e9 + 2], 1.6e9)]
+)
+def test_figure_shows_dates_only_where_times_were_dates(times: list[float], shown: object) -> None:
+    """Seconds since 1970 are numbers like any other."""
+    frame = pd.DataFrame({"time": [times[0], sum(times) / 2, times[1]], "approve": 0.4, "disapprove": 0.5})
+    series = Shares("real.csv", frame, dated=isinstance(shown, str))
+    figure = series_figure(validate_series(series, models=[], steps=4, train=0.5))
+    assert figure.data[0].x[0] == shown
 
 
 def test_unknown_models_are_named_before_any_work(town: Statements) -> None:
@@ -240,3 +263,17 @@ def test_rule_of_a_dense_series_is_reported() -> None:
     assert best.exponent_low - 0.1 < 0.5 < best.exponent_high + 0.1
     assert result.meetings.regime == result.meetings.real_regime
     assert result.next_opinion.empty
+
+
+@pytest.mark.parametrize("first", [0.0, 0.5], ids=["all begin alike", "hardly anybody changes"])
+def test_a_dense_series_without_a_rule_is_validated_all_the_same(first: float) -> None:
+    """Five people at twenty times: either equal at the start, or with one change in all up to the cut."""
+    path = np.full((20, 5), first)
+    if first:
+        path[:, 0], path[1:, 1], path[16:, 2] = -first, 0.1, 0.2
+    else:
+        path[1:] = np.random.default_rng(0).uniform(-1, 1, (19, 5))
+    rows = [(float(t), f"u{u}", float(x)) for t, opinions in enumerate(path) for u, x in enumerate(opinions)]
+    result = validate_series(_statements(rows), models=[], steps=10)
+    assert result.meetings is None
+    assert list(result.table["method"]) == ["real", "last value", "constant"]

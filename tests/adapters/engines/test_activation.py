@@ -16,7 +16,7 @@ from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest
 from adapters.lora.adapter import Adapter, LoraPair
 from adapters.store import AdaptersFor, AdapterStore, Manifest
-from adapters.store.tiers import TieredAdapters
+from adapters.store.tiers.reader import TieredAdapters
 
 
 @pytest.fixture

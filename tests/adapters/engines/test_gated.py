@@ -15,8 +15,8 @@ from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest, GenerateResult, Sampling, ScoreRequest, ScoreResult
 from adapters.errors import NotReadyError, StateError
 from adapters.lora.adapter import Adapter
-from adapters.store.states import State
-from adapters.store.tiers import TieredAdapters
+from adapters.store.catalog.states import State
+from adapters.store.tiers.reader import TieredAdapters
 from tests.adapters.engines.random_adapters import Shelf
 
 CANARY = Canary((1, 2, 3))

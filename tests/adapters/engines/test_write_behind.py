@@ -9,7 +9,7 @@ import pytest
 
 from adapters.engines.write_behind import WriteBehind
 from adapters.errors import StateError, StoreError
-from adapters.store.states import LEGAL, State
+from adapters.store.catalog.states import LEGAL, State
 
 
 class SlowBook:

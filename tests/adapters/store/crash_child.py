@@ -9,11 +9,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
-from adapters.store import AdapterStore, fsck, queries
-from adapters.store.collection import collect
-from adapters.store.retention import Retention
+from adapters.store import AdapterStore
+from adapters.store.catalog import queries
+from adapters.store.upkeep import fsck
+from adapters.store.upkeep.collection import collect
+from adapters.store.upkeep.retention import Retention
 from tests.adapters.store.samples import adapter, manifest, publish
-from tests.adapters.store.test_catalog import row
+from tests.adapters.store.catalog.test_file import row
 
 RACERS = 4
 ROUNDS = 6

@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.errors import AdapterError, CorruptAdapterError
-from adapters.store import AdapterStore, EntryFilter, fsck, queries
-from adapters.store.condemned import condemned_files
-from adapters.store.sessions import open_session, session_rows
+from adapters.store import AdapterStore, EntryFilter
+from adapters.store.catalog import queries
+from adapters.store.catalog.condemned import condemned_files
+from adapters.store.sessions.sessions import open_session, session_rows
+from adapters.store.upkeep import fsck
 from tests.adapters.store.crash_child import in_child
 from tests.adapters.store.fault_operations import OPERATIONS, Operation
 from tests.adapters.store.faults import CUTS, Fault, Witness

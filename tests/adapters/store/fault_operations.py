@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import torch
 
-from adapters.store import AdapterStore, fsck
-from adapters.store.archive import export_archive, import_archive
-from adapters.store.collection import collect
-from adapters.store.evidence import Evidence
-from adapters.store.packing import pack_in_place, unpack_in_place
-from adapters.store.retention import Retention
-from adapters.store.session_state import SessionState
-from adapters.store.sessions import open_session
+from adapters.store import AdapterStore
+from adapters.store.catalog.evidence import Evidence
+from adapters.store.handoff.archive import export_archive, import_archive
+from adapters.store.packs.packing import pack_in_place, unpack_in_place
+from adapters.store.sessions.sessions import open_session
+from adapters.store.sessions.state import SessionState
+from adapters.store.upkeep import fsck
+from adapters.store.upkeep.collection import collect
+from adapters.store.upkeep.retention import Retention
 from tests.adapters.store.samples import adapter, manifest, publish
 
 ARCHIVE = "guests.plures"

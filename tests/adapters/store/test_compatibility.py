@@ -6,7 +6,7 @@ import pytest
 
 from adapters.errors import BaseMismatchError
 from adapters.store import AdaptersFor, AdapterStore, check_base
-from adapters.store.transfer import ImportedBase
+from adapters.store.handoff.transfer import ImportedBase
 from tests.adapters.store.samples import FINGERPRINT, adapter, manifest
 
 

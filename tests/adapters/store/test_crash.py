@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store import AdapterStore, EntryFilter, fsck
+from adapters.store import AdapterStore, EntryFilter
+from adapters.store.upkeep import fsck
 from tests.adapters.store.crash_child import RACERS, ROUNDS
 from tests.adapters.store.samples import adapter, manifest, same_tensors
 

@@ -21,9 +21,9 @@ from adapters.errors import (
 from adapters.lora.adapter import Adapter
 from adapters.lora.spec import LoraSpec
 from adapters.store import AdaptersFor, AdapterStore, EntryFilter, Publication
-from adapters.store.policies import EVENTS
-from adapters.store.shape import shape_of
-from adapters.store.transfer import ImportedBase
+from adapters.store.catalog.policies import EVENTS
+from adapters.store.catalog.shape import shape_of
+from adapters.store.handoff.transfer import ImportedBase
 from tests.adapters.store.samples import FINGERPRINT, SPEC, adapter, manifest, publish, rewrite, same_tensors
 
 BASE = ImportedBase("tiny-moe", FINGERPRINT)

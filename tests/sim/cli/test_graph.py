@@ -57,6 +57,17 @@ def test_json_holds_values_chance_and_definitions(club: Path) -> None:
     assert call(club / "edges.csv", *options) == call(club / "edges.csv", *options)  # seeded
 
 
+def test_draws_without_a_value_are_told(tmp_path: Path) -> None:
+    """Two ties of one side each: dealt anew, many labels leave no boundary and so no polarization."""
+    (tmp_path / "edges.csv").write_text("source,target\na,b\nb,c\nc,d\nd,e\ne,f\n")
+    (tmp_path / "labels.csv").write_text("node,side\na,x\nb,x\nc,x\nd,y\ne,y\nf,y\n")
+    arguments = (tmp_path / "edges.csv", "--labels", tmp_path / "labels.csv", "--null", 9)
+    measures = {row["id"]: row for row in json.loads(call(*arguments, "--json"))["measures"]}
+    test = measures["boundary_polarization"]["labels_at_random"]
+    assert 0 < test["draws_with_value"] < 9
+    assert f"({test['draws_with_value']} draws)" in call(*arguments)
+
+
 def test_definitions_are_one_option_away(club: Path) -> None:
     shown = call(club / "edges.csv", "--labels", club / "labels.csv", "--label", "club", "--definitions")
     assert "Krackhardt and Stern 1988" in shown
@@ -92,5 +103,7 @@ def test_options_that_do_not_fit_are_refused(club: Path, small_run: RunDir) -> N
         call(small_run.path, "--directed")
     with pytest.raises(GraphError, match="--cell: for run directories only"):
         call(club / "edges.csv", "--cell", "lora-n8-s0")
+    with pytest.raises(GraphError, match="--relation: for run directories only"):
+        call(club / "edges.csv", "--relation", "follow")
     with pytest.raises(GraphError, match="give it with --labels FILE"):
         call(club / "edges.csv", "--label", "club")

@@ -1,0 +1,1 @@
+"""Adapters in and out: PEFT folders and archives for another machine."""

@@ -1,0 +1,1 @@
+"""Training state apart from revisions, with one writer at a time."""

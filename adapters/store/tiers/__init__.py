@@ -1,0 +1,1 @@
+"""Where adapters wait for the model: warm in memory, cold in storage; and which revision of a name serves."""

@@ -1,0 +1,1 @@
+"""What may go and what is broken: garbage collection, and `fsck`."""
