@@ -72,6 +72,9 @@ def measure(quick: bool) -> Results:
 
 def _fill(root: Path, records: int, chunk: int) -> Filled:
     store = AdapterStore(root)
+    with store.writing():
+        store.layout.packs.mkdir()
+        (root / _PACK.file).write_bytes(bytes(_PACK.size))
     seconds = []
     for first in range(0, records, chunk):
         rows = list(_rows(range(first, min(first + chunk, records))))

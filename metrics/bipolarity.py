@@ -11,9 +11,6 @@ from numpy.typing import NDArray
 from metrics.errors import MetricInputError
 from metrics.rounding import all_equal
 
-UNIFORM_BIMODALITY = 5 / 9
-"""The coefficient of an endless uniform spread; larger values hint at two modes."""
-
 ALPHA = 1.3
 """In the middle of the range [1, 1.6] that Esteban and Ray's axioms leave."""
 

@@ -158,13 +158,12 @@ def _seen_from(nodes: pd.DataFrame, follows: pd.DataFrame) -> NDArray[np.int64]:
     passes_on = nodes[nodes["kind"] != COMMENT]
     source = passes_on.rename_axis("source").reset_index()[["source", "root", "user_id", "step"]]
     sharing = source[passes_on["parent"].to_numpy() != NO_PARENT].rename(columns={"source": "node"})
-    pairs = sharing.merge(source, on="root", suffixes=("", "_of_source"))
-    pairs = pairs[pairs["step_of_source"] < pairs["step"]]
-    followed = pairs.merge(
-        follows, left_on=["user_id", "user_id_of_source"], right_on=["follower_id", "followee_id"]
+    seen = sharing.merge(follows, left_on="user_id", right_on="follower_id")  # shares × followed, not shares²
+    seen = seen[seen["created_at"] < seen["step"]]
+    earlier = seen.merge(
+        source, left_on=["root", "followee_id"], right_on=["root", "user_id"], suffixes=("", "_of_source")
     )
-    followed = followed[followed["created_at"] < followed["step"]]
-    latest = followed.groupby("node")["source"].max()
+    latest = earlier[earlier["step_of_source"] < earlier["step"]].groupby("node")["source"].max()
     parent[latest.index.to_numpy(dtype=np.int64)] = latest.to_numpy(dtype=np.int64)
     return parent
 

@@ -42,35 +42,6 @@ def failure_summary(ledger: pd.DataFrame) -> pd.DataFrame:
     return summary.assign(rate=summary["count"] / max(len(ledger), 1))
 
 
-def failure_difference(treatment: pd.DataFrame, control: pd.DataFrame) -> pd.DataFrame:
-    """Two ledgers side by side.
-
-    Args:
-        treatment: ledger of one condition, all its seeds together.
-        control: ledger of the other.
-
-    Returns:
-        Columns `field`, `value`, `treatment_count`, `control_count`, `treatment_rate`, `control_rate`,
-        `difference` (of rates, treatment − control, in [−1, 1]; 0 no difference; NaN when a ledger is empty).
-        No interval is given: decisions of one user and one run hang together. Feed `measure_ledger` of each
-        seed to `paired_differences` for one.
-
-    Raises:
-        MetricInputError: a missing column.
-    """
-    counts = {
-        name: failure_summary(ledger).set_index(["field", "value"])["count"]
-        for name, ledger in (("treatment", treatment), ("control", control))
-    }
-    both = pd.DataFrame(counts).fillna(0).astype("int64").sort_index()
-    rates = both / [len(treatment) or float("nan"), len(control) or float("nan")]
-    table = both.add_suffix("_count").join(rates.add_suffix("_rate"))
-    table["difference"] = rates["treatment"] - rates["control"]
-    table = table.reset_index()
-    order = table["field"].map(SUMMARY_FIELDS.index)
-    return table.iloc[order.argsort(kind="stable")].reset_index(drop=True)
-
-
 def measure_ledger(ledger: pd.DataFrame, steps: Sequence[int]) -> pd.DataFrame:
     """The catalogue's ledger metrics for everything up to and including each step.
 

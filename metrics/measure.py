@@ -1,4 +1,4 @@
-"""All measures of one cell at any steps: what a simulation calls."""
+"""All measures of one cell at any steps."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure_cell(
 
 
 def measure_moments(cell: Moments) -> pd.DataFrame:
-    """`measure_cell` for who also needs what lies behind the measures, such as every user's stance."""
+    """`measure_cell` for who also needs what lies behind the measures, such as a run, which keeps stances."""
     rows = [
         (step, metric, value)
         for step in cell.steps
@@ -51,9 +51,3 @@ def measure_moments(cell: Moments) -> pd.DataFrame:
         for metric, value in group(cell, step).items()
     ]
     return pd.DataFrame(rows, columns=["step", "metric", "value"])
-
-
-def final_values(values: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the last step, columns `metric` and `value`; empty input gives an empty table."""
-    final: pd.DataFrame = values.loc[values["step"] == values["step"].max(), ["metric", "value"]]
-    return final.reset_index(drop=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import pandas as pd
 
+from metrics.catalogue import RATIO_METRICS
 from metrics.comparison import paired_differences
 from sim.rng import generator
 from sim.run_dir import RunDir
@@ -28,25 +31,37 @@ def contrasts(run: RunDir) -> list[tuple[str, str]]:
 
 
 def compare_run(run: RunDir) -> pd.DataFrame:
-    """Paired differences of every contrast whose cells are there.
+    """Paired differences of every contrast whose cells are there, as `paired`."""
+    return paired(final_values(run), contrasts(run), "bootstrap")
+
+
+def paired(
+    values: pd.DataFrame,
+    pairs: Sequence[tuple[str, str]],
+    purpose: str,
+    ratio_metrics: Collection[str] = RATIO_METRICS,
+) -> pd.DataFrame:
+    """Paired differences over seeds of all pairs of conditions of which both are there.
+
+    Args:
+        values: columns condition, n, seed, metric, value.
+        pairs: (treatment, control).
+        purpose: of the random numbers.
+        ratio_metrics: those for which "x times as much" makes sense.
 
     Returns:
         As `metrics.comparison.paired_differences`, with the two conditions in front; empty while there is
         nothing to compare.
     """
-    values = final_values(run)
-    finished = set(values["condition"])
+    there = set(values["condition"])
     tables = []
-    for treatment, control in contrasts(run):
-        if {treatment, control} <= finished:
-            table = paired_differences(
-                values, treatment, control, rng=generator(0, "bootstrap", treatment, control)
-            )
+    for treatment, control in pairs:
+        if {treatment, control} <= there:
+            rng = generator(0, purpose, treatment, control)
+            table = paired_differences(values, treatment, control, rng=rng, ratio_metrics=ratio_metrics)
             for place, (column, name) in enumerate(zip(CONTRAST_COLUMNS, (treatment, control), strict=True)):
                 table.insert(place, column, name)
             tables.append(table)
-    return (
-        pd.concat(tables, ignore_index=True)
-        if tables
-        else pd.DataFrame(columns=[*CONTRAST_COLUMNS, "n", "metric"])
-    )
+    if not tables:
+        return pd.DataFrame(columns=[*CONTRAST_COLUMNS, "n", "metric"])
+    return pd.concat(tables, ignore_index=True)

@@ -11,7 +11,8 @@ from metrics.drivers import Drivers, driver_table, fit_drivers, shown_stance
 from metrics.opinion_change import change_summary, opinion_changes
 from sim.errors import RunDirError
 from sim.measuring import exposures
-from sim.people import gather
+from sim.opinion_cell import opinion_model
+from sim.people import gather_again
 from sim.platform_tables import read_tables
 from sim.run_dir import RunDir
 from sim.stance import fit_scorer
@@ -45,7 +46,7 @@ def run_drivers(run: RunDir, condition: Condition, size: int) -> RunDrivers:
         size: N.
 
     Raises:
-        RunDirError: no such finished cell, or a corpus that changed since the run.
+        RunDirError: no such finished cell, an opinion model, or a corpus that changed since the run.
         MetricInputError: too few users changed.
     """
     cells = [c for c in run.cells() if c.done and c.key.condition == condition and c.key.size == size]
@@ -54,10 +55,13 @@ def run_drivers(run: RunDir, condition: Condition, size: int) -> RunDrivers:
         raise RunDirError(
             f"{run.path}: no finished cell of {condition} at N={size}; there are {', '.join(done) or 'none'}"
         )
+    if opinion_model(condition):
+        raise RunDirError(
+            f"{run.path}: {condition} is an opinion model, whose agents are shown no posts; expected a condition of "
+            "language agents, such as lora"
+        )
     scenario = run.scenario
-    people = gather(scenario)
-    if people.corpus.digest != run.manifest["corpus"]["sha256"]:
-        raise RunDirError(f"{run.path}: the corpus has changed since this run; put back what it was run with")
+    people = gather_again(run)
 
     def base() -> Base:
         from adapters.bases.loader import load_base

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from metrics.attention import lorenz_curve
 from metrics.cascade import gini
 from metrics.catalogue import CATALOGUE
+from sim.comparison import CONTRAST_COLUMNS
 from sim.figure_style import STYLE, colour, dash, marker
 from sim.run_dir import RunDir
 
@@ -63,13 +64,21 @@ def series_figure(run: RunDir) -> Captioned:
     return Captioned(figure, f"Measures over steps, N = {size}: mean over seeds; the band spans all seeds.")
 
 
-def ratio_figure(run: RunDir, compared: pd.DataFrame) -> Captioned:
-    """Ratios of the scenario's own contrast with their intervals, where a ratio makes sense."""
+def own_ratios(run: RunDir, compared: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `compare_run` that are of the scenario's own contrast and have a ratio."""
     compare = run.scenario.compare
-    own = (compared["treatment_condition"] == compare.treatment) & (
-        compared["control_condition"] == compare.control
-    )
-    rows = compared[own & compared["ratio"].notna()].iloc[::-1]
+    own = compared[CONTRAST_COLUMNS].eq([compare.treatment, compare.control]).all(axis=1)
+    return compared[own].dropna(subset="ratio") if own.any() else compared[own]
+
+
+def ratio_figure(run: RunDir, ratios: pd.DataFrame) -> Captioned:
+    """Ratios of the scenario's own contrast with their intervals.
+
+    Args:
+        run: for its contrast.
+        ratios: of `own_ratios`, at least one.
+    """
+    compare, rows = run.scenario.compare, ratios.iloc[::-1]
     figure = go.Figure()
     for place, (n, part) in enumerate(rows.groupby("n")):
         figure.add_scatter(

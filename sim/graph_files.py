@@ -134,9 +134,10 @@ def with_labels(
             f"{path}: none of its {len(seen)} nodes is in the network; expected the same names in {node}"
         )
     notes = list(named.notes)
-    for column, unknown in ((side, np.equal(sides, None)), (score, np.isnan(scores))):
-        if column is not None and unknown.any():
-            notes.append(f"{counted(int(unknown.sum()), 'node')} without a {column}")
+    unknown = (side, sum(known is None for known in sides)), (score, int(np.isnan(scores).sum()))
+    for column, missing in unknown:
+        if column is not None and missing:
+            notes.append(f"{counted(missing, 'node')} without a {column}")
     if strangers := len(seen - set(number_of)):
         notes.append(f"{counted(strangers, 'labelled node')} without a tie left out")
     labels = Labels(sides if side is not None else None, scores if score is not None else None)

@@ -12,7 +12,9 @@ from agents.loading import load_corpus
 from agents.population import Population, draw_population
 from agents.splitting import split_corpus
 from agents.synthetic.community import make_community
+from sim.errors import RunDirError
 from sim.rng import generator
+from sim.run_dir import RunDir
 from sim.scenario import FileCorpus, Scenario, SyntheticCorpus
 
 
@@ -68,6 +70,22 @@ def gather(scenario: Scenario) -> People:
         populations=populations,
         excluded={"other_side": len(corpus) - len(on_sides), **split.excluded},
     )
+
+
+def gather_again(run: RunDir) -> People:
+    """The people of a run.
+
+    Raises:
+        RunDirError: when the corpus is no longer the one that the run was made with.
+        CorpusError: when it cannot be read.
+    """
+    people = gather(run.scenario)
+    if people.corpus.digest != run.manifest["corpus"]["sha256"]:
+        raise RunDirError(
+            f"{run.path}: the corpus {people.corpus.name} has changed since this run was made, so its posts are not "
+            "those that the adapters learned. Put the former file back."
+        )
+    return people
 
 
 def _corpus(scenario: Scenario) -> Corpus:

@@ -18,6 +18,7 @@ from sim.comparison import compare_run
 from sim.figures import (
     Captioned,
     lorenz_figure,
+    own_ratios,
     ratio_figure,
     series_figure,
     stance_bands_figure,
@@ -71,8 +72,8 @@ def _content(run: RunDir) -> dict[str, Any]:
 
 def _figures(run: RunDir, compared: pd.DataFrame, attention: pd.DataFrame) -> list[Captioned]:
     figures = [series_figure(run)]
-    if not compared.empty:
-        figures.append(ratio_figure(run, compared))
+    if len(ratios := own_ratios(run, compared)):
+        figures.append(ratio_figure(run, ratios))
     figures += [stance_figure(run), stance_bands_figure(run)]
     if attention["likes"].any():
         figures.append(lorenz_figure(run, attention))

@@ -12,10 +12,9 @@ from agents.corpus import Post, SplitUser
 from metrics.content import content_frame
 from metrics.posts import REPOST, own_words
 from sim.cell import CellKey
-from sim.errors import RunDirError
 from sim.measuring import exposures
 from sim.opinion_cell import opinion_model
-from sim.people import gather
+from sim.people import gather_again
 from sim.platform_tables import read_tables
 from sim.run_dir import CellDir, RunDir
 
@@ -51,12 +50,7 @@ def read_real(run: RunDir) -> dict[int, RealTexts]:
         RunDirError: when the corpus is no longer the one that the run was made with.
         CorpusError: when it cannot be read.
     """
-    people = gather(run.scenario)
-    if people.corpus.digest != run.manifest["corpus"]["sha256"]:
-        raise RunDirError(
-            f"{run.path}: the corpus {people.corpus.name} has changed since this run was made, so its real posts "
-            "are not those that the adapters learned. Put the former file back."
-        )
+    people = gather_again(run)
     return {
         size: _real([people.splits[agent.user_id] for agent in population])
         for size, population in people.populations.items()

@@ -248,10 +248,12 @@ def _shares(
     frame = pd.DataFrame({"time": times, "approve": values[:, 0], "disapprove": values[:, 1]})
     if frame["time"].duplicated().any():
         place = int(np.flatnonzero(frame["time"].duplicated())[0])
-        free = [name for name in header if name not in chosen.values()]
-        hint = f" Choose rows, for example --where {free[0]}={rows[place].cells[free[0]]}." if free else ""
+        here, before = rows[place], rows[times.index(times[place])]
+        free = [n for n in header if n not in chosen.values() and here.cells[n] != before.cells[n]]
+        hint = f" Choose rows, for example --where {free[0]}={here.cells[free[0]]}." if free else ""
         raise SeriesError(
-            f"{path}:{rows[place].line}: {chosen['time']}: a second row for the same time; expected one group.{hint}"
+            f"{path}:{here.line}: {chosen['time']}: a second row for the time of line {before.line}; expected one "
+            f"group.{hint}"
         )
     return Shares(str(path), frame.sort_values("time", ignore_index=True), dated)
 

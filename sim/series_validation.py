@@ -34,7 +34,7 @@ class Validation:
         panel: the real series on its grid, cut in two.
         forecasts: every method.
         table: a row for the real series and for each method: method, kind, runs, `SeriesAgreement`'s measures
-            averaged over runs, train_loss, parameters.
+            averaged over the runs that have them, train_loss, parameters.
         next_opinion: a row a method: accuracy, macro_f1 and mae of the next stated class; empty without classes.
         meetings: the rule behind the series where everybody speaks at every step, else None.
     """
@@ -94,14 +94,15 @@ def validate_series(
     forecasts = baselines(panel)
     forecasts += run_forecasts(run, panel.test_steps) if run else []
     forecasts += model_forecasts(panel, models, seed, watcher)
+    until = float(panel.times[panel.cut])
     rows = [_real_row(panel), *(_row(forecast, panel) for forecast in forecasts)]
     return Validation(
         source=series.source,
         panel=panel,
         forecasts=tuple(forecasts),
         table=pd.DataFrame(rows, columns=["method", "kind", "runs", *_AGREEMENT, "train_loss", "parameters"]),
-        next_opinion=_next_opinion(series, models, train, seed),
-        meetings=_meetings(series, train, seed),
+        next_opinion=_next_opinion(series, models, until, seed),
+        meetings=_meetings(series, until, seed),
     )
 
 
@@ -144,16 +145,15 @@ def _row(forecast: Forecast, panel: Panel) -> dict[str, object]:
 
 
 def _next_opinion(
-    series: Statements | Shares, models: Sequence[str], train: float, seed: int
+    series: Statements | Shares, models: Sequence[str], until: float, seed: int
 ) -> pd.DataFrame:
-    """What each person states next, told from everything said before; fitted on the first part of the time."""
+    """What each person states next, told from everything said before; fitted on what was said until the cut."""
     columns = ["method", "n", "accuracy", "macro_f1", "mae", "parameters"]
     if isinstance(series, Shares) or len(series.classes) < 2:
         return pd.DataFrame(columns=columns)
     frame = series.frame
     known = moments(frame, series.classes)
-    begin, end = frame["time"].iloc[0], frame["time"].iloc[-1]
-    early = frame["time"].to_numpy()[known.row] <= begin + train * (end - begin)
+    early = frame["time"].to_numpy()[known.row] <= until
     learned, judged = known.where(early), known.where(~early)
     if not (len(learned) and len(judged)):
         return pd.DataFrame(columns=columns)
@@ -177,7 +177,7 @@ def _next_opinion(
     return pd.DataFrame(rows, columns=columns)
 
 
-def _meetings(series: Statements | Shares, train: float, seed: int) -> Meetings | None:
+def _meetings(series: Statements | Shares, until: float, seed: int) -> Meetings | None:
     """Only where stances are numbers and everybody has one at every time."""
     if isinstance(series, Shares) or series.classes:
         return None
@@ -186,4 +186,4 @@ def _meetings(series: Statements | Shares, train: float, seed: int) -> Meetings 
     if len(counts) < 10 or not (counts == everybody).all(axis=None):
         return None
     table = series.frame.pivot_table(index="time", columns="user", values="value")
-    return meetings_of(table.to_numpy(), round(train * (len(table) - 1)), seed)
+    return meetings_of(table.to_numpy(), int((table.index <= until).sum()) - 1, seed)

@@ -10,12 +10,10 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from metrics.comparison import paired_differences
 from metrics.text.catalogue import TEXT_MEASURES
 from sim.atomic import write_text
-from sim.comparison import CONTRAST_COLUMNS, contrasts
+from sim.comparison import contrasts, paired
 from sim.numbers import number
-from sim.rng import generator
 from sim.run_dir import RunDir, write_frame
 from sim.text_figures import authorship_figure, diversity_figure, drift_figure
 from sim.text_measures import REAL, TextMeasures
@@ -41,23 +39,22 @@ def compare_texts(run: RunDir, measures: TextMeasures) -> pd.DataFrame:
     """Paired differences over seeds: the scenario's contrasts, and its treatment against real posts.
 
     Returns:
-        As `metrics.comparison.paired_differences`, with the two conditions in front and without rows that have
-        no pair; empty while there is nothing to compare.
+        As `sim.comparison.paired`, without rows that have no pair.
     """
-    values = whole_run(measures.by_cell)
-    there = set(values["condition"])
     pairs = [*contrasts(run), (run.scenario.compare.treatment, REAL)]
-    tables = []
-    for treatment, control in pairs:
-        if {treatment, control} <= there:
-            rng = generator(0, "text bootstrap", treatment, control)
-            table = paired_differences(values, treatment, control, rng=rng, ratio_metrics=())
-            for place, (column, name) in enumerate(zip(CONTRAST_COLUMNS, (treatment, control), strict=True)):
-                table.insert(place, column, name)
-            tables.append(table[table["n_seeds"] > 0])
-    if not tables:
-        return pd.DataFrame(columns=[*CONTRAST_COLUMNS, "n", "metric"])
-    return pd.concat(tables, ignore_index=True)
+    table = paired(whole_run(measures.by_cell), pairs, "text bootstrap", ratio_metrics=())
+    return table[table["n_seeds"] > 0].reset_index(drop=True) if len(table) else table
+
+
+def shown_contrast(run: RunDir, compared: pd.DataFrame) -> tuple[str, str]:
+    """The one contrast for a table that has room for one: the scenario's own, against `real` if its control is mute.
+
+    Args:
+        run: for its scenario.
+        compared: of `compare_texts`.
+    """
+    treatment, control = run.scenario.compare.treatment, run.scenario.compare.control
+    return treatment, control if control in set(compared["control_condition"]) else REAL
 
 
 def means_by_condition(measures: TextMeasures, size: int) -> pd.DataFrame:

@@ -207,7 +207,9 @@ SHORT = {
 """What shortens the commands of pages that show them at full size."""
 
 
-@pytest.mark.parametrize("name", ["README.md", "scenarios/quickstart.md", "scenarios/opinions.md", "scenarios/timelines.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "scenarios/quickstart.md", "scenarios/opinions.md", "scenarios/timelines.md"]
+)
 def test_commands_run_but_for_their_size(name: str, beside_the_scenarios: Path) -> None:
     """`make` is what runs the tests; `posts` stands for the reader's own file."""
     assert run_command("plures corpus make town --users 8 --posts 20").code == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from adapters.engines.gated import ADMITTED, GatedEngine
-from adapters.errors import NotReadyError
+from adapters.errors import NotReadyError, StateError
 from adapters.store.store import AdapterStore
 
 
@@ -42,10 +42,13 @@ def make_ready(
 
     Returns:
         Name → why its revision is not ready, None where it is.
+
+    Raises:
+        StateError: a revision is retired.
+        UnknownAdapterError: no such revision.
     """
-    states = store.states.of_each(revisions.values())
     distinct = list(dict.fromkeys(revisions.values()))
-    waiting = [revision for revision in distinct if states[revision] not in ADMITTED]
+    waiting = [revision for revision in distinct if store.states.of(revision) not in ADMITTED]
     while waiting or engine.prewarming:
         while waiting and _begun(engine, waiting[0]):
             waiting.pop(0)
@@ -77,15 +80,21 @@ def activate(
 
     Raises:
         StateError: a revision is retired.
+        RetiredError: a record is.
         UnknownAdapterError: no such record, or a revision not in its history.
     """
     objections = make_ready(engine, store, revisions, on_judged)
-    return [
-        Outcome(name, revision, None, objection)
-        if (objection := objections[name]) is not None
-        else Outcome(name, revision, store.serving.activate(name, revision).replaced, None)
-        for name, revision in revisions.items()
-    ]
+    return [_activated(store, name, revision, objections[name]) for name, revision in revisions.items()]
+
+
+def _activated(store: AdapterStore, name: str, revision: str, objection: str | None) -> Outcome:
+    """Phase two for one record, unless somebody has moved its revision on since it was ready."""
+    if objection is not None:
+        return Outcome(name, revision, None, objection)
+    try:
+        return Outcome(name, revision, store.serving.activate(name, revision).replaced, None)
+    except StateError as error:
+        return Outcome(name, revision, None, str(error))
 
 
 def _begun(engine: GatedEngine, revision: str) -> bool:

@@ -55,10 +55,13 @@ def group_rows(rows: Sequence[Row], owners: Sequence[int]) -> list[list[int]]:
         owners: the adapter slot of each; only rows of one slot are grouped.
 
     Returns:
-        Groups in order of slot; the rows of a group have at least half of the shortest one in common.
+        Groups in the order in which their slots first occur, whatever numbers these have: on which slot an
+        adapter sits depends on what was served before, and no sum may. The rows of a group have at least half
+        of the shortest one in common.
     """
     groups: list[list[int]] = []
-    for i in sorted(range(len(rows)), key=lambda i: (owners[i], tuple(rows[i]))):
+    place = {owner: place for place, owner in enumerate(dict.fromkeys(owners))}
+    for i in sorted(range(len(rows)), key=lambda i: (place[owners[i]], tuple(rows[i]))):
         if groups and _alike(groups[-1], i, rows, owners):
             groups[-1].append(i)
         else:

@@ -88,16 +88,21 @@ class GatedEngine:
         return tuple(self._loading)
 
     def prewarm(self, revision: str) -> None:
-        """Set a registered or evicted revision on its way; returns at once. Asking twice changes nothing.
+        """Set a registered or evicted revision on its way; returns at once.
+
+        Asking twice changes nothing, nor does asking for one that another engine has made ready.
 
         Raises:
             NotReadyError: the load queue is full; nothing changed, ask again after its `retry_after`.
-            StateError: the revision is in a state from which it cannot be prewarmed.
+            StateError: the revision is retired.
         """
         if revision in self._loading:
             return
+        state = self._states.of_each([revision]).get(revision)
+        if state in ADMITTED:
+            return
         job = self._adapters.prefetch(revision)
-        if self._states.of_each([revision]).get(revision) == "prewarming":
+        if state == "prewarming":
             self._states.move(revision, "registered", "whoever prewarmed it has gone")
         self._states.move(revision, "prewarming", "asked for")
         self._loading[revision] = job
@@ -141,10 +146,14 @@ class GatedEngine:
 
     def close(self) -> None:
         """Put what is on its way back to registered and close the inner engine."""
-        for revision in self.prewarming:
-            self._decide(revision, "registered", "the engine was closed")
-        self._states.close()
-        self._inner.close()
+        try:
+            for revision in self.prewarming:
+                self._decide(revision, "registered", "the engine was closed")
+        finally:
+            try:
+                self._states.close()
+            finally:
+                self._inner.close()
 
     def _refusals(self, requests: Sequence[_Request]) -> dict[int, RequestError]:
         """Index → error; adapters that the states do not know are left to the inner engine."""

@@ -88,7 +88,9 @@ class DecodingLoop:
     def run(self, jobs: Sequence[Job], pool: KvPool, division: Division) -> None:
         """Bring each member of a division to its end."""
         pool.shape(division.rows, division.length)
-        waiting = deque(sorted((jobs[i] for i in division.members), key=lambda job: job.slot))
+        members = [jobs[i] for i in division.members]
+        place = {slot: place for place, slot in enumerate(dict.fromkeys(job.slot for job in members))}
+        waiting = deque(sorted(members, key=lambda job: place[job.slot]))
         running: list[Job] = []
         while waiting or running:
             free = division.rows - len(running)

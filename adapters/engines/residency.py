@@ -77,14 +77,18 @@ class Residency:
         return tuple(self._resident)
 
     def next_wave(self, wanted: Sequence[str]) -> Wave:
-        """Bring in as many of the wanted revisions as fit together, those that are in already first."""
+        """Bring in the first of the wanted revisions, as many as fit together.
+
+        Which ones are in a wave depends on the request alone, and not on what is in already: a run that stops and
+        goes on has to end in the same bits.
+        """
         wave = Wave()
-        for revision in sorted(wanted, key=lambda r: r not in self._resident):
+        for place, revision in enumerate(wanted):
             if len(wave.slots) == self._max_slots:
                 wave.later.append(revision)
                 continue
             try:
-                slot = self._bring_in(revision, wave)
+                slot = self._bring_in(revision, wave, wanted[place:])
             except AdapterError as error:
                 wave.errors[revision] = self._explain(revision, error)
                 continue
@@ -101,7 +105,7 @@ class Residency:
         self.stack = None
         self._resident.clear()
 
-    def _bring_in(self, revision: str, wave: Wave) -> int | None:
+    def _bring_in(self, revision: str, wave: Wave, coming: Sequence[str]) -> int | None:
         """The revision's slot; None if its shape must wait for a later wave."""
         if revision in self._resident:
             slot = self._resident.pop(revision)
@@ -110,7 +114,7 @@ class Residency:
             stack = self._stack_for(adapter.spec, idle=not wave.slots)
             if stack is None:
                 return None
-            slot = self._free_slot(wave)
+            slot = self._free_slot(wave, coming)
             stack.load(slot, adapter)
         self._resident[revision] = slot
         return slot
@@ -129,10 +133,12 @@ class Residency:
         self.stack = StackedLora.attach(self._base.model, spec, self._max_slots)
         return self.stack
 
-    def _free_slot(self, wave: Wave) -> int:
+    def _free_slot(self, wave: Wave, coming: Sequence[str]) -> int:
         if len(self._resident) < self._max_slots:
             return min(set(range(self._max_slots)) - set(self._resident.values()))
-        oldest = next(revision for revision in self._resident if revision not in wave.slots)
+        soon = set(coming[: self._max_slots - len(wave.slots)])
+        idle = [revision for revision in self._resident if revision not in wave.slots]
+        oldest = next((revision for revision in idle if revision not in soon), idle[0])
         return self._resident.pop(oldest)
 
     def _explain(self, revision: str, error: AdapterError) -> RequestError:

@@ -21,6 +21,7 @@ from adapters.store.catalog.states import States
 from adapters.store.drafts import Publication, utc_now
 from adapters.store.layout import StoreLayout
 from adapters.store.manifest import Manifest, TrainingKey
+from adapters.store.packs.shelf import check_in_place
 from adapters.store.publishing import Publisher
 from adapters.store.record import RevisionRecord
 from adapters.store.record_book import RecordBook
@@ -100,7 +101,8 @@ class AdapterStore(RecordBook):
         """Make the revisions of a finished packed file visible, 20,000 a second and more.
 
         Nothing is read or proved here, which is for the file's writer to do; opening a revision proves it. A
-        revision that the store has already keeps its files and is only named.
+        revision that the store has already keeps its files and is only named. Move the file into place and
+        register it inside one `with store.writing():`, or `fsck` may take it for a leftover in between.
 
         Args:
             pack: the file, in place and synced.
@@ -111,11 +113,13 @@ class AdapterStore(RecordBook):
 
         Raises:
             BaseMismatchError, RetiredError: a name whose record does not admit its revision.
-            StoreError: a bad name, or a store that cannot be written. Nothing was registered.
+            StoreError: a bad name, no file of that size in place, or a store that cannot be written. Nothing was
+                registered.
         """
-        self._publisher.create_if_absent()
-        with self.catalog.writing(bulk=True) as db:
-            return registration.register(db, pack, items, utc_now())
+        with self.writing():  # keeps those out who clean up, so that what is in place stays
+            check_in_place(self.layout, pack)
+            with self.catalog.writing(bulk=True) as db:
+                return registration.register(db, pack, items, utc_now())
 
     def open(self, revision: str) -> Adapter:
         """Read an adapter after proving its files.

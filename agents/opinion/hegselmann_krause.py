@@ -51,7 +51,10 @@ class HegselmannKrause:
         shares: Opinions,
         first: Opinions,  # noqa: ARG002 - of the protocol
     ) -> Opinions:
-        """See `OpinionModel.expected`; one's own opinion where nobody in the crowd is near."""
+        """See `OpinionModel.expected`.
+
+        In a large crowd, where one's own opinion weighs nothing beside those near; itself where nobody is.
+        """
         near = shares * (np.abs(values[None, :] - own[:, None]) <= self.epsilon)
         mass = near.sum(axis=1)
         mean: Opinions = np.divide(near @ values, mass, out=own.copy(), where=mass > 0)

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.errors import MetricInputError
 from metrics.networks.igraphs import as_igraph
 from metrics.networks.labels import labelled, two_sides
 from metrics.networks.network import Network
@@ -26,9 +25,7 @@ def edge_betweenness(network: Network) -> NDArray[np.float64]:
     return np.asarray(as_igraph(network).edge_betweenness(directed=network.directed), dtype=np.float64)
 
 
-def betweenness_controversy(
-    network: Network, sides: NDArray[Any], *, betweenness: NDArray[np.float64] | None = None
-) -> float:
+def betweenness_controversy(network: Network, sides: NDArray[Any]) -> float:
     """Garimella et al.'s BCC: do the edges across the sides carry more shortest paths than the rest?
 
     1 − exp(−KL), where KL is the divergence of the betweenness of crossing edges from that of the others,
@@ -36,19 +33,18 @@ def betweenness_controversy(
     sides; 0: crossing edges are like any other.
 
     The paper estimates KL from 10,000 draws; here it is integrated numerically, so there is no sampling error.
+    (Code in circulation takes the divergence of the drawn values, not of densities: its numbers are others.)
 
     Args:
-        network: directions are dropped; weights play no part.
+        network: directions are dropped; weights play no part. Takes time n · m.
         sides: [n] with two different labels; nodes labelled None or NaN are left out with their edges.
-        betweenness: of the edges of the undirected network, from `edge_betweenness`, where it is at hand and
-            every node has a side; None computes it, in time n · m.
 
     Returns:
         In [0, 1]; NaN with fewer than two sides, or when either kind of edge has fewer than two different
         values, which give no density.
 
     Raises:
-        MetricInputError: more than two sides, not one side a node, or not one betweenness an edge.
+        MetricInputError: more than two sides, or not one side a node.
 
     Source: Garimella et al. 2018, §5.
     """
@@ -56,9 +52,7 @@ def betweenness_controversy(
     if found is None:
         return float("nan")
     plain = found.network.undirected()
-    through = edge_betweenness(plain) if betweenness is None else betweenness
-    if len(through) != plain.m:
-        raise MetricInputError(f"betweenness: got {len(through)} for {plain.m} edges; expected one an edge")
+    through = edge_betweenness(plain)
     crossing = found.codes[plain.edges.source] != found.codes[plain.edges.target]
     return 1.0 - float(np.exp(-_divergence(through[crossing], through[~crossing])))
 

@@ -19,13 +19,11 @@ class Labelled(NamedTuple):
         network: those nodes, renumbered in their order.
         codes: [n known] 0, 1, … for the names.
         names: the labels in order of first appearance.
-        nodes: [n known] their numbers in the network that was given.
     """
 
     network: Network
     codes: NDArray[np.intp]
     names: list[Any]
-    nodes: NDArray[np.intp]
 
 
 def labelled(network: Network, labels: NDArray[Any]) -> Labelled:
@@ -38,9 +36,8 @@ def labelled(network: Network, labels: NDArray[Any]) -> Labelled:
     codes, names = pd.factorize(np.asarray(labels), sort=False)
     known = codes >= 0
     if known.all():
-        return Labelled(network, codes, list(names), np.arange(network.n))
-    nodes = np.flatnonzero(known)
-    return Labelled(network.among(nodes), codes[nodes], list(names), nodes)
+        return Labelled(network, codes, list(names))
+    return Labelled(network.among(known), codes[known], list(names))
 
 
 def two_sides(network: Network, sides: NDArray[Any]) -> Labelled | None:

@@ -28,6 +28,7 @@ BETWEENNESS_LIMIT = 300_000_000
 """Greatest n · m for which exact betweenness is waited for: some ten seconds."""
 
 LEIDEN_MODULARITY = "leiden_modularity"
+_METHODS: tuple[Method, ...] = ("leiden", "louvain", "infomap")
 
 Progress = Callable[[str, int, int], None]
 """Is told a task, how many of its units are done, and how many there are."""
@@ -64,7 +65,6 @@ def summarise_network(
     rng: np.random.Generator,
     draws: int = 0,
     restarts: int = RESTARTS,
-    methods: Sequence[Method] = ("leiden", "louvain", "infomap"),
     progress: Progress = lambda _task, _done, _total: None,
 ) -> list[Row]:
     """Size, communities and, where labels are known, homophily and controversy.
@@ -79,7 +79,6 @@ def summarise_network(
         draws: of each null model; 0 for none. Permutations of sides, of the two sides and of scores, and
             one set of rewired networks.
         restarts: searches of each method.
-        methods: community searches.
         progress: told of the tasks `community searches` and `null models`, with how many units are done
             and how many there are.
 
@@ -89,7 +88,7 @@ def summarise_network(
     fitting = [m for m in NETWORK_MEASURES if labels.of(m) is not None]
     if network.n * network.m > BETWEENNESS_LIMIT:
         fitting = [m for m in fitting if m.quick]
-    rows = [*_size_rows(network), *_community_rows(network, labels, rng, restarts, methods, progress)]
+    rows = [*_size_rows(network), *_community_rows(network, labels, rng, restarts, progress)]
     for measure in fitting:
         value = measure.of(network, labels.of(measure))  # type: ignore[arg-type]  # not None: fitting
         rows.append(Row(measure.id, _LABELS, measure.label, value, measure.definition, measure.source))
@@ -133,11 +132,10 @@ def _community_rows(
     labels: Labels,
     rng: np.random.Generator,
     restarts: int,
-    methods: Sequence[Method],
     progress: Progress,
 ) -> list[Row]:
     rows = []
-    able = [method for method in methods if not (method == "louvain" and network.directed)]
+    able = [method for method in _METHODS if not (method == "louvain" and network.directed)]
     for done, method in enumerate(able):
         progress("community searches", done, len(able))
         found = find_partitions(network, rng=rng, method=method, restarts=restarts)

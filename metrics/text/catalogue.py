@@ -19,7 +19,7 @@ class TextMeasure:
         group: what it is about.
         low: least possible value.
         high: greatest possible value; infinity where there is none.
-        larger_means: how a larger value reads.
+        higher_means: how a larger value reads.
         definition: how it is counted, in one sentence.
         nan_means: when it has no value.
         source: where the definition comes from.
@@ -31,7 +31,7 @@ class TextMeasure:
     group: Group
     low: float
     high: float
-    larger_means: str
+    higher_means: str
     definition: str
     nan_means: str
     source: str

@@ -105,7 +105,7 @@ def export_adapter(
 
     opened, words = AdapterStore(store), what or []
     if archive is not None:
-        revisions = _resolve(opened, words, history=history)
+        revisions = _resolve(opened, words, history=history) if words else _named(opened)
         with _counted("export") as count:
             _report(export_archive(opened, revisions, archive, on_adapter=count), as_json)
         return
@@ -203,6 +203,13 @@ def _resolve(store: AdapterStore, refs: Sequence[str], *, history: bool = False)
         names = {entry.name for r in revisions for entry in store.list(EntryFilter(revision=r))}
         revisions += [entry.revision for name in sorted(names) for entry in store.log(name)]
     return list(dict.fromkeys(revisions))
+
+
+def _named(store: AdapterStore) -> list[str]:
+    """Every revision that a name stands or stood for; what only its descendants name stays behind."""
+    from adapters.store import EntryFilter
+
+    return list(dict.fromkeys(e.revision for e in store.list(EntryFilter(history=True, retired=True))))
 
 
 def _report(contents: Contents, as_json: bool) -> None:

@@ -47,7 +47,10 @@ def graph(
     ] = None,
     cell: Annotated[
         str | None,
-        typer.Option(help="Of a run: which cell; default the first finished.", show_default=False),
+        typer.Option(
+            help="Of a run: which cell. [default: the first finished with language agents]",
+            show_default=False,
+        ),
     ] = None,
     null: Annotated[int, typer.Option(help="Draws of each null model, for p-values.", min=0)] = 0,
     restarts: Annotated[int, typer.Option(help="Searches of each community method.", min=1)] = 5,
@@ -184,6 +187,8 @@ def _chance(test: NullTest | None) -> tuple[str, str]:
 
     if test is None:
         return "", ""
+    if not test.valued:
+        return "–", "–"
     draws = "" if test.valued == len(test.values) else f" ({test.valued} draws)"
     return f"{number(test.mean)} ± {number(test.std)}{draws}", number(test.p_two_sided)
 

@@ -33,7 +33,8 @@ def headline(run: RunDir) -> str:
     sizes = "/".join(map(str, scenario.population.size))
     return (
         f"{scenario.name}: {run.state}, {done} of {len(run.cells())} cells, N={sizes}, "
-        f"{counted(scenario.simulation.steps, 'step')}, {counted(len(scenario.seeds), 'seed')}, base {manifest['base']['name']}.{toy}"
+        f"{counted(scenario.simulation.steps, 'step')}, {counted(len(scenario.seeds), 'seed')}, "
+        f"base {manifest['base']['name']}.{toy}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from math import isnan
 from pathlib import Path
@@ -96,10 +96,10 @@ def _authorship(estimates: pd.DataFrame, size: int) -> Table:
 def _means(run: RunDir, measures: TextMeasures, compared: pd.DataFrame, size: int) -> Table:
     from metrics.text.catalogue import TEXT_MEASURES
     from sim.numbers import interval, number
-    from sim.text_report import means_by_condition
+    from sim.text_report import means_by_condition, shown_contrast
 
-    treatment, control = run.scenario.compare.treatment, run.scenario.compare.control
     means = means_by_condition(measures, size)
+    treatment, control = shown_contrast(run, compared)
     own = compared[
         (compared["treatment_condition"] == treatment) & (compared["control_condition"] == control)
     ]
@@ -107,16 +107,18 @@ def _means(run: RunDir, measures: TextMeasures, compared: pd.DataFrame, size: in
         row["metric"]: (number(row["difference"], signed=True), interval(row["low"], row["high"]))
         for row in own.to_dict("records")
     }
-    table = _table(
-        f"Texts by condition, N={size}: mean over seeds; {treatment} − {control} with 95% interval "
-        "(Student's t over seeds)",
-        ("measure", *means.columns, "difference", "interval"),
-    )
+    title, columns = f"Texts by condition, N={size}: mean over seeds", ["measure", *means.columns]
+    if differences:
+        title += f"; {treatment} − {control} with 95% interval (Student's t over seeds)"
+        columns += ["difference", "interval"]
+    table = _table(title, columns)
     for metric, values in means.iterrows():
         measure = TEXT_MEASURES[str(metric)]
         if measure.group != "authorship" and not measure.id.startswith("drift"):
             cells = [number(value) for value in values]
-            table.add_row(measure.label, *cells, *differences.get(metric, ("", "")))
+            table.add_row(
+                measure.label, *cells, *differences.get(metric, ("",) * len(columns[len(cells) + 1 :]))
+            )
     return table
 
 
@@ -153,7 +155,7 @@ def _bounded(row: Mapping[Any, Any], unit: float, value: str, bound: str) -> str
     return f"{shown} [{bound.format(unit * row['low'])}, {bound.format(unit * row['high'])}]"
 
 
-def _table(title: str, columns: tuple[str, ...]) -> Table:
+def _table(title: str, columns: Sequence[str]) -> Table:
     from rich.table import Table
 
     table = Table(title=title)

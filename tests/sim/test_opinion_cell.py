@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from agents.opinion.models import MODELS, OPINION_CONDITIONS
 from metrics.catalogue import CATALOGUE
 from sim.comparison import compare_run
+from sim.drivers import run_drivers
+from sim.errors import RunDirError
 from sim.experiment import run_experiment
 from sim.opinion_cell import first_stance, opinion_model, seed_stance
 from sim.preparation import Prepared, prepare
@@ -98,6 +100,11 @@ def test_agents_move_on_their_own_graph_and_schedule(mixed: RunDir, ready: Prepa
 
 def test_nothing_is_read_of_what_such_agents_wrote(mixed: RunDir) -> None:
     assert [cell.key.condition for cell in finished_cells(mixed)] == ["shared_base"]
+
+
+def test_drivers_of_change_are_those_of_language_agents(mixed: RunDir) -> None:
+    with pytest.raises(RunDirError, match="lorenz is an opinion model, whose agents are shown no posts"):
+        run_drivers(mixed, "lorenz", 8)
 
 
 def test_only_measures_without_text_are_there(mixed: RunDir) -> None:

@@ -144,3 +144,21 @@ def test_the_page_says_that_only_weights_differ_where_that_is_true(page: str) ->
     assert "Opinion models (bounded_confidence) share people" in mixed
     assert "the whole agent differs, not only weights" in mixed
     assert "only weights differ" not in shared(["degroot", "lorenz"])
+
+
+def test_there_is_no_empty_figure_of_ratios_before_the_scenarios_own_contrast_is_finished(
+    small_run: RunDir, tmp_path: Path
+) -> None:
+    """Only `shared_base` and `zero` are finished; the scenario asks for `lora` against `shared_base`."""
+    copy = RunDir(tmp_path / "copy")
+    shutil.copytree(small_run.path, copy.path)
+    for cell in copy.cells():
+        if cell.key.condition not in ("shared_base", "zero"):
+            shutil.rmtree(cell.path)
+    page = write_report(copy).read_text("utf-8")
+    assert "zero against shared_base" in page
+    assert "as a multiple of" not in page
+    for cell in copy.cells():
+        if cell.key.condition == "zero":
+            shutil.rmtree(cell.path)
+    assert "There is nothing to compare yet." in write_report(copy).read_text("utf-8")

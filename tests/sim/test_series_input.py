@@ -106,9 +106,9 @@ def test_rows_are_chosen_by_value_and_time(tmp_path: Path) -> None:
             "real.csv:2: approve and disapprove add up to more than 100%",
         ),
         (
-            "time,approve,disapprove,party\n1,60,30,D\n1,10,80,R\n",
+            "time,approve,disapprove,subject,party\n1,60,30,Trump,D\n1,10,80,Trump,R\n",
             {},
-            "real.csv:3: time: a second row for the same time; expected one group. Choose .* --where party=R",
+            "real.csv:3: time: a second row for the time of line 2; expected one group. Choose .* --where party=R",
         ),
     ],
 )

@@ -130,6 +130,16 @@ def test_what_people_say_next(result: Validation, town: Statements) -> None:
     )
 
 
+def test_both_tables_are_cut_at_the_same_moment(town: Statements) -> None:
+    """A lone early voice moves neither the panel's beginning nor, so, the cut of the statements."""
+    early = pd.DataFrame({"time": [-100.0], "user": ["u00"], "value": [1.0]})
+    frame = pd.concat([early, town.frame], ignore_index=True)
+    result = validate_series(Statements("real.csv", frame, town.classes), models=[], steps=10)
+    cut = result.panel.times[result.panel.cut]
+    assert cut == 21.0
+    assert set(result.next_opinion["n"]) == {(town.frame["time"] > cut).sum()}
+
+
 def test_same_seed_same_result(result: Validation, town: Statements) -> None:
     again = validate_series(town, models=["hegselmann_krause", "degroot"], steps=10)
     assert json.dumps(again.record()) == json.dumps(result.record())

@@ -19,7 +19,7 @@ from sim.progress import Silent
 from sim.run_dir import RunDir
 from sim.run_texts import read_real
 from sim.text_measures import ESTIMATE_COLUMNS, REAL, VALUE_COLUMNS, TextMeasures, measure_texts
-from sim.text_report import compare_texts, means_by_condition, whole_run, write_text_results
+from sim.text_report import compare_texts, means_by_condition, shown_contrast, whole_run, write_text_results
 
 
 class Hashing:
@@ -165,6 +165,16 @@ def test_conditions_are_compared_by_seed_and_against_real_posts(run: RunDir, mea
         (compared["control_condition"] == "shared_base") & (compared["metric"] == "words_per_text")
     ]
     assert own.set_index("treatment_condition")["difference"]["lora"] == pytest.approx(expected)
+
+
+def test_a_table_with_room_for_one_contrast_takes_one_that_has_texts(
+    run: RunDir, measures: TextMeasures
+) -> None:
+    """The scenario's own; against real posts where its control, such as an opinion model, wrote nothing."""
+    compared = compare_texts(run, measures)
+    assert shown_contrast(run, compared) == ("lora", "shared_base")
+    mute = compared[compared["control_condition"] != "shared_base"]
+    assert shown_contrast(run, mute) == ("lora", REAL)
 
 
 def test_without_an_embedder_there_is_no_meaning_and_progress_is_told(run: RunDir) -> None:

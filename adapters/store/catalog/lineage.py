@@ -94,10 +94,11 @@ def retire_record(db: sqlite3.Connection, name: str, reason: str, at: str) -> No
     """
     record = _record(db, name)
     policies.check_live(name, record.retired_at, record.head)
-    db.execute("UPDATE records SET retired_at = ?, served = NULL WHERE name = ?", (at, name))
+    db.execute("UPDATE records SET retired_at = ? WHERE name = ?", (at, name))
     for revision in policies.past(db, name):
         if not live_records(db, revision) and states.state_of(db, revision) != "retired":
             states.advance(db, revision, "retired", reason, at, record=name)
+    stop_serving(db, name, reason, at)
 
 
 def unretire_record(db: sqlite3.Connection, name: str, reason: str, at: str) -> None:
@@ -135,10 +136,6 @@ def retire_revision(db: sqlite3.Connection, revision: str, reason: str, at: str)
                 f"(`plures adapters rollback {name}`), or retire it (`plures adapters retire {name}`)."
             )
     states.advance(db, revision, "retired", reason, at)
-    db.execute(
-        "UPDATE records SET served = NULL WHERE served = (SELECT id FROM revisions WHERE revision = ?)",
-        (revision,),
-    )
 
 
 def unretire_revision(db: sqlite3.Connection, revision: str, reason: str, at: str) -> None:
@@ -151,6 +148,28 @@ def unretire_revision(db: sqlite3.Connection, revision: str, reason: str, at: st
     if states.state_of(db, revision) != "retired":
         raise StoreError(f"{revision[:12]}: is not retired")
     states.advance(db, revision, "registered", reason, at)
+
+
+def served_revision(db: sqlite3.Connection, name: str) -> str | None:
+    """The revision that a record's requests go to; None while nothing serves it."""
+    query = """
+        SELECT v.revision FROM records r JOIN revisions v ON v.id = r.served
+        WHERE r.name = ? AND v.state = 'served'"""
+    row = db.execute(query, (name,)).fetchone()
+    return row and str(row[0])
+
+
+def stop_serving(db: sqlite3.Connection, name: str, reason: str, at: str) -> str | None:
+    """Send a record's requests nowhere; returns the revision that served.
+
+    It is ready again, unless another record still sends requests to it.
+    """
+    revision = served_revision(db, name)
+    db.execute("UPDATE records SET served = NULL WHERE name = ?", (name,))
+    query = "SELECT 1 FROM records WHERE served = (SELECT id FROM revisions WHERE revision = ?)"
+    if revision is not None and db.execute(query, (revision,)).fetchone() is None:
+        states.advance(db, revision, "ready", reason, at)
+    return revision
 
 
 def live_records(db: sqlite3.Connection, revision: str) -> list[str]:

@@ -126,12 +126,18 @@ def state_of(db: sqlite3.Connection, revision: str) -> State:
 def advance(
     db: sqlite3.Connection, revision: str, to: State, reason: str, at: str, *, record: str | None = None
 ) -> State:
-    """`States.advance` inside the caller's transaction; `record` is the one whose retirement causes it."""
+    """`States.advance` inside the caller's transaction; `record` is the one whose retirement causes it.
+
+    No record sends requests to a revision that leaves the state `served`.
+    """
     before = state_of(db, revision)
     if to not in LEGAL[before]:
         allowed = ", ".join(state for state in STATES if state in LEGAL[before])
         raise StateError(f"{revision}: is {before}, and {to} cannot follow on that; expected {allowed}")
     db.execute("UPDATE revisions SET state = ? WHERE revision = ?", (to, revision))
+    if before == "served":
+        query = "UPDATE records SET served = NULL WHERE served = (SELECT id FROM revisions WHERE revision = ?)"
+        db.execute(query, (revision,))
     db.execute(
         "INSERT INTO transitions (revision, source, target, reason, record, at) "
         "SELECT id, ?, ?, ?, (SELECT id FROM records WHERE name = ?), ? FROM revisions WHERE revision = ?",

@@ -71,7 +71,7 @@ def export_archive(
         on_adapter: see `Report`.
 
     Raises:
-        StoreError: nothing chosen, a file that exists or cannot be written.
+        StoreError: nothing chosen, a revision without a name, a file that exists or cannot be written.
         UnknownAdapterError: no such revision.
         CorruptAdapterError: a damaged revision; nothing is left behind.
     """
@@ -141,7 +141,13 @@ def _describe(store: AdapterStore, chosen: tuple[str, ...]) -> Contents:
     tags: dict[str, str] = {}
     for revision in chosen:
         store.record(revision)
-        for entry in store.list(EntryFilter(revision=revision)):
+        entries = store.list(EntryFilter(revision=revision))
+        if not entries:
+            raise StoreError(
+                f"{revision[:12]}: no name has stood for it, so none would on the other machine. Give it one first: "
+                f"`plures adapters branch {revision[:12]} NAME`."
+            )
+        for entry in entries:
             histories.setdefault(entry.name, []).append((entry.sequence, revision, entry.person))
             tags |= dict.fromkeys(entry.tags, revision)
     records = tuple(
@@ -189,21 +195,21 @@ def _contents(index: Mapping[str, Any]) -> Contents:
         )
     if index.keys() != _KEYS or not isinstance(index["records"], list) or not isinstance(index["tags"], dict):
         raise UntrustedError(f"has an {INDEX_NAME} with other keys than {', '.join(sorted(_KEYS))}")
-    revisions = tuple(sorted(index["revisions"]))
+    revisions = frozenset(index["revisions"])
     records = tuple(_read_archived(value, revisions) for value in index["records"])
     named = {revision for record in records for revision in record.revisions}
-    if named != set(revisions) or len({r.name for r in records}) < len(records):
+    if named != revisions or len({r.name for r in records}) < len(records):
         raise UntrustedError(f"has an {INDEX_NAME} whose records do not name every revision, or a name twice")
     for tag, revision in index["tags"].items():
-        if revision not in revisions:
+        if not isinstance(revision, str) or revision not in revisions:
             raise UntrustedError(f"has the tag {tag[:64]!r} on a revision that it does not hold")
-    return Contents(revisions, records, index["tags"])
+    return Contents(tuple(sorted(revisions)), records, index["tags"])
 
 
-def _read_archived(value: object, revisions: Sequence[str]) -> ArchivedRecord:
+def _read_archived(value: object, revisions: frozenset[str]) -> ArchivedRecord:
     match value:
         case {"name": str(name), "person": str(person), "revisions": [_, *_] as steps, **more} if (
-            not more and all(step in revisions for step in steps)
+            not more and all(isinstance(step, str) and step in revisions for step in steps)
         ):
             return ArchivedRecord(name, person, tuple(map(str, steps)))
     raise UntrustedError(f"has an {INDEX_NAME} with the record {str(value)[:80]}, which is none")

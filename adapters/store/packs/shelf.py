@@ -8,7 +8,10 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapters.errors import CorruptAdapterError
+from adapters.errors import CorruptAdapterError, StoreError
+from adapters.store.catalog.queries import PackRow
+from adapters.store.folders import check_no_link
+from adapters.store.layout import StoreLayout
 from adapters.store.record import RevisionRecord
 
 if TYPE_CHECKING:
@@ -77,6 +80,23 @@ class PackShelf:
             while len(self._open) > self._most:
                 self._open.popitem(last=False)  # closes by itself when nobody uses it any more
             return pack
+
+
+def check_in_place(layout: StoreLayout, pack: PackRow) -> None:
+    """Let a packed file pass that lies where its row says, with the size that its row says.
+
+    Raises:
+        StoreError: it does not.
+    """
+    check_no_link(layout.packs)
+    file = layout.root / pack.file
+    if file.parent != layout.packs or file.is_symlink() or not file.is_file():
+        raise StoreError(
+            f"{file}: no packed file there; move it into {layout.packs} and register it inside one "
+            f"`with store.writing():`"
+        )
+    if (size := file.stat().st_size) != pack.size:
+        raise StoreError(f"{file}: has {size} bytes, not {pack.size} as its row says; finish it first")
 
 
 def _check_record(pack: PackedFile, revision: str, record_sha256: str) -> None:

@@ -11,19 +11,13 @@ import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from adapters.errors import StateError, UnknownAdapterError
-from adapters.store.catalog import policies
+from adapters.store.catalog import lineage, policies
 from adapters.store.catalog.states import State, advance, state_of
 from adapters.store.drafts import utc_now
 
 if TYPE_CHECKING:
     from adapters.store.catalog.file import Catalog
 
-_SERVED = """
-    SELECT v.revision FROM records r JOIN revisions v ON v.id = r.served
-    WHERE r.name = ? AND r.retired_at IS NULL AND v.state = 'served'"""
-_SERVES_OTHERS = """
-    SELECT 1 FROM records r JOIN revisions v ON v.id = r.served
-    WHERE v.revision = ? AND r.name <> ? AND r.retired_at IS NULL"""
 _PHASE_TWO: tuple[State, ...] = ("ready", "served")
 
 
@@ -53,8 +47,7 @@ class Serving:
         """
         with self._catalog.reading() as db:
             _require(db, name)
-            row = db.execute(_SERVED, (name,)).fetchone()
-            return None if row is None else str(row[0])
+            return lineage.served_revision(db, name)
 
     def activate(self, name: str, revision: str, reason: str = "activated") -> Activation:
         """Let requests to a name go to a ready revision of its record, from one moment to the next.
@@ -86,12 +79,12 @@ class Serving:
                     f"{revision}: is {state}, and only a revision that is ready can be activated; prewarm it first, "
                     f"as `plures adapters activate {name}` does"
                 )
-            row = db.execute(_SERVED, (name,)).fetchone()
-            replaced = None if row is None or row[0] == revision else str(row[0])
+            replaced = lineage.served_revision(db, name)
+            if replaced == revision:
+                return Activation(name, revision, None)
             if state == "ready":
                 advance(db, revision, "served", reason, now)
-            if replaced is not None:
-                _step_down(db, replaced, name, f"replaced by {revision[:12]} for {name}", now)
+            lineage.stop_serving(db, name, f"replaced by {revision[:12]} for {name}", now)
             db.execute(
                 "UPDATE records SET served = (SELECT id FROM revisions WHERE revision = ?) WHERE name = ?",
                 (revision, name),
@@ -106,17 +99,7 @@ class Serving:
         """
         with self._catalog.writing() as db:
             _require(db, name)
-            row = db.execute(_SERVED, (name,)).fetchone()
-            if row is not None:
-                _step_down(db, row[0], name, reason, utc_now())
-            db.execute("UPDATE records SET served = NULL WHERE name = ?", (name,))
-        return None if row is None else str(row[0])
-
-
-def _step_down(db: sqlite3.Connection, revision: str, name: str, reason: str, at: str) -> None:
-    """Served → ready, once no record but `name` sends requests to it."""
-    if db.execute(_SERVES_OTHERS, (revision, name)).fetchone() is None:
-        advance(db, revision, "ready", reason, at)
+            return lineage.stop_serving(db, name, reason, utc_now())
 
 
 def _require(db: sqlite3.Connection, name: str) -> policies.PolicyRecord:

@@ -14,6 +14,7 @@ from adapters.engines.canary import Canary
 from adapters.engines.gated import GatedEngine, Gates
 from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest
+from adapters.errors import UnknownAdapterError
 from adapters.lora.adapter import Adapter, LoraPair
 from adapters.store import AdaptersFor, AdapterStore, Manifest
 from adapters.store.tiers.reader import TieredAdapters
@@ -95,3 +96,45 @@ def test_an_adapter_of_another_base_fails_its_gate(
     objections = make_ready(engine, store, {"foreign": foreign, "ours": ours})
     assert objections["ours"] is None
     assert "cannot be read: the adapter was made for base 'other'" in str(objections["foreign"])
+
+
+def test_two_engines_that_activate_the_same_revision_both_succeed(
+    base: Base, adapters: dict[str, Adapter], store: AdapterStore, engine: GatedEngine
+) -> None:
+    """The second looks at the states before the first has judged the revision."""
+    first, second = (publish(store, base, f"user-{i}", adapters[f"rev-{i}"], i) for i in range(2))
+
+    def meanwhile(_: int) -> None:
+        if store.states.of(second) == "registered":
+            store.states.advance(second, "prewarming", "another engine")
+            store.states.advance(second, "ready", "another engine")
+
+    tiers = TieredAdapters(AdaptersFor(base, store), warm_bytes=1 << 20, queue=0)
+    narrow = GatedEngine(LocalEngine(base, tiers), tiers, store.states, Gates(Canary((1, 2))))
+    outcomes = activate(narrow, store, {"user-0": first, "user-1": second}, meanwhile)
+    narrow.close()
+    tiers.close()
+    assert [outcome.objection for outcome in outcomes] == [None, None]
+    assert [t.reason for t in store.states.log(second)] == ["another engine", "another engine", "activated"]
+
+
+def test_a_revision_moved_on_between_the_phases_spares_the_others(
+    base: Base, adapters: dict[str, Adapter], store: AdapterStore, engine: GatedEngine
+) -> None:
+    first, second = (publish(store, base, f"user-{i}", adapters[f"rev-{i}"], i) for i in range(2))
+    make_ready(engine, store, {"user-0": first, "user-1": second})
+    store.states.advance(first, "evicted", "no memory")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("adapters.engines.activation.make_ready", lambda *_: {"user-0": None, "user-1": None})
+        broken, good = activate(engine, store, {"user-0": first, "user-1": second})
+    assert "is evicted, and only a revision that is ready" in str(broken.objection)
+    assert good.objection is None
+    assert store.serving.revision("user-1") == second
+
+
+def test_an_unknown_revision_is_named(
+    store: AdapterStore, engine: GatedEngine, base: Base, adapters: dict[str, Adapter]
+) -> None:
+    publish(store, base, "ada", adapters["rev-0"])
+    with pytest.raises(UnknownAdapterError, match="no revision of this store"):
+        activate(engine, store, {"ada": "0" * 64})

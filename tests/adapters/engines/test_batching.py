@@ -45,6 +45,13 @@ def test_groups_share_a_slot_and_half_of_their_shortest_row(
         assert len({tuple(row[:half]) for row in members}) == 1
 
 
+@given(ROWS, st.data())
+def test_groups_do_not_depend_on_the_numbers_of_slots(rows: list[list[int]], data: st.DataObject) -> None:
+    owners = data.draw(st.lists(st.integers(-1, 2), min_size=len(rows), max_size=len(rows)))
+    renamed = dict(zip((-1, 0, 1, 2), data.draw(st.permutations([7, 5, 3, 1])), strict=True))
+    assert group_rows(rows, [renamed[owner] for owner in owners]) == group_rows(rows, owners)
+
+
 def test_one_prompt_asked_many_times_is_one_group() -> None:
     assert group_rows([[1, 2, 3]] * 4 + [[9, 9, 9]], [0] * 5) == [[0, 1, 2, 3], [4]]
 

@@ -203,6 +203,14 @@ def test_what_a_dead_process_left_prewarming_can_be_prewarmed(bench: Bench) -> N
     assert bench.states["rev-0"] == "ready"
 
 
+@pytest.mark.parametrize("state", ["ready", "served"])
+def test_prewarming_what_another_engine_made_ready_changes_nothing(bench: Bench, state: State) -> None:
+    bench.book.states["rev-0"] = state
+    bench.engine.prewarm("rev-0")
+    assert bench.engine.prewarming == ()
+    assert bench.states["rev-0"] == state
+
+
 def test_closing_puts_what_is_on_its_way_back(base: Base, shelf: Shelf) -> None:
     bench = Bench(base, shelf)
     bench.engine.prewarm("rev-0")

@@ -116,6 +116,25 @@ def test_little_memory_and_few_slots_change_no_reply(base: Base, shelf: Shelf, e
     cramped.close()
 
 
+def test_what_was_served_before_changes_no_bit() -> None:
+    """A run that stops and goes on meets other slots, and has to end in the same bytes."""
+    base = load_base("tiny-moe")
+    shelf = Shelf({f"rev-{i}": random_adapter(base.model, i) for i in range(5)})
+    rng = random.Random(0)
+    requests = [
+        GenerateRequest(
+            f"r{i}", tuple(rng.choices(range(4096), k=40 + 7 * i)), f"rev-{i % 5}", Sampling(4, seed=i)
+        )
+        for i in range(9)
+    ]
+    engine = LocalEngine(base, shelf, max_slots=4)
+    expected = engine.generate(requests)
+    for earlier in ("rev-4", "rev-2", "rev-3"):
+        engine.generate([replace(requests[0], adapter=earlier)])
+        assert engine.generate(requests) == expected
+    engine.close()
+
+
 def test_one_prompt_sampled_many_times_equals_separate_requests(engine: LocalEngine) -> None:
     """A shared prompt is read once; the samples differ by their seeds."""
     prompt = prompts(1, seed=4)[0] * 2

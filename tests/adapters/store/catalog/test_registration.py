@@ -15,6 +15,15 @@ PACK = PackRow("packs/one.safetensors", "1" * 64, 1000, "2026-01-01T00:00:00+00:
 SHAPE = Shape(4, ("q_proj",), "2" * 64, 8, 1024, "F32")
 
 
+@pytest.fixture
+def store(store: AdapterStore) -> AdapterStore:
+    """With a file in the place of the pack."""
+    with store.writing():
+        store.layout.packs.mkdir()
+        (store.root / PACK.file).write_bytes(bytes(PACK.size))
+    return store
+
+
 def digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
@@ -96,6 +105,34 @@ def test_a_published_revision_keeps_its_own_files(store: AdapterStore) -> None:
     assert store.row(revision).pack is None
     assert store.resolve("alias") == revision
     store.verify(revision)
+
+
+@pytest.mark.parametrize(
+    ("pack", "message"),
+    [
+        (PACK._replace(file="packs/two.safetensors"), "two.safetensors: no packed file there"),
+        (PACK._replace(file="packs/../../one.safetensors"), "no packed file there"),
+        (PACK._replace(size=1001), "has 1000 bytes, not 1001"),
+    ],
+)
+def test_no_row_points_at_a_file_that_is_not_in_place(store: AdapterStore, pack: PackRow, message: str) -> None:
+    with pytest.raises(StoreError, match=message):
+        store.register(pack, items(0, 3))
+    assert not store.revisions()
+
+
+def test_registering_keeps_those_out_who_clean_up(store: AdapterStore) -> None:
+    """Nor does it wait for a caller who moved the file into place under the same lock."""
+    impatient = AdapterStore(store.root, wait=0)
+
+    def items_while_others_sweep() -> Iterator[Registration]:
+        with pytest.raises(StoreError, match="held by another process"):
+            AdapterStore(store.root, wait=0).sweep()
+        yield from items(0, 3)
+
+    assert impatient.register(PACK, items_while_others_sweep()) == 3
+    with store.writing():
+        assert impatient.register(PACK, items(3, 6)) == 3
 
 
 def test_totals_count_everything_once(store: AdapterStore) -> None:

@@ -97,3 +97,29 @@ def test_states_of_many_leave_out_the_unknown(store: AdapterStore) -> None:
     revision = publish(store, "ada", 0)
     assert store.states.of_each([revision, "0" * 64]) == {revision: "registered"}
     assert store.states.of_each([]) == {}
+
+
+def test_what_left_the_served_state_does_not_come_back_with_another_record(store: AdapterStore) -> None:
+    shared = publish(store, "ada", 0)
+    store.branch("ada", "bob")
+    make_ready(store, shared)
+    store.serving.activate("ada", shared)
+    store.states.advance(shared, "evicted", "no memory")
+    make_ready(store, shared)
+    store.serving.activate("bob", shared)
+    assert (store.serving.revision("ada"), store.serving.revision("bob")) == (None, shared)
+
+
+def test_retiring_a_record_ends_the_serving_of_what_another_record_has_too(store: AdapterStore) -> None:
+    shared = publish(store, "ada", 0)
+    store.branch("ada", "bob")
+    make_ready(store, shared)
+    store.serving.activate("ada", shared)
+    store.retire("ada")
+    assert store.states.of(shared) == "ready"
+    store.unretire("ada")
+    assert store.serving.revision("ada") is None
+    store.serving.activate("ada", shared)
+    store.serving.activate("bob", shared)
+    store.retire("ada")
+    assert (store.states.of(shared), store.serving.revision("bob")) == ("served", shared)
