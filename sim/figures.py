@@ -100,9 +100,10 @@ def ratio_figure(run: RunDir, ratios: pd.DataFrame) -> Captioned:
     figure.update_layout(
         height=height, **STYLE, margin={"t": 60, "l": 260, "b": 40}, legend={"orientation": "h", "y": 1.05}
     )
+    intervals = ", with 95% intervals over seeds" if ratios["ratio_low"].notna().any() else ""
     caption = (
-        f"{compare.treatment} as a multiple of {compare.control}, with 95% intervals over seeds "
-        "(cut at a tenth and tenfold); 1 is no change."
+        f"{compare.treatment} as a multiple of {compare.control}{intervals} (cut at a tenth and tenfold); 1 is no "
+        "change."
     )
     return Captioned(figure, caption)
 

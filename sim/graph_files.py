@@ -170,9 +170,9 @@ def _end_columns(rows: RowSource, weights: str | None) -> tuple[tuple[str, str],
         return (ends[0][0], ends[1][0]), ""
     if len(others) == 2:
         return (others[0], others[1]), f"the ends of edges are the columns {others[0]!r} and {others[1]!r}"
+    found = ", ".join(map(repr, others)) + (f" beside the weights {weights!r}" if weights else "")
     raise GraphError(
-        f"{rows.path}: which two columns are the ends of an edge? Found {', '.join(map(repr, rows.names))}; call "
-        "them source and target"
+        f"{rows.path}: which two columns are the ends of an edge? Found {found}; call them source and target"
     )
 
 

@@ -219,7 +219,7 @@ def _real(society: _Society, seed: int, beside: Sequence[CellTexts], diversity: 
     A tail of many posts is easier to tell than one of few, so unequal tails would not compare.
     """
     written = [cell.said["author"].value_counts() for cell in beside]
-    most = pd.concat(written, axis=1).max(axis=1) if written else pd.Series(dtype=float)
+    most = pd.concat(written, axis=1).max(axis=1)
     posts = society.held_out
     equal = posts[posts["step"] <= posts["author"].map(most).fillna(0)]
     measured = _Measured(REAL, society.size, seed, {**society.real_values, **diversity})

@@ -28,6 +28,7 @@ _READ_ONLY = 0o444
 _SYNC_THREADS = 8
 
 _CURES = {
+    errno.ENOENT: "Check the path",
     errno.ENOSPC: "Free some space; nothing was changed",
     errno.EDQUOT: "Your quota is used up; nothing was changed",
     errno.EFBIG: "A limit on file sizes is set here; nothing was changed",

@@ -8,16 +8,25 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.errors import StoreError
 from adapters.store import folders
 from adapters.store.catalog import policies, queries
 from adapters.store.catalog.file import Catalog
 from adapters.store.catalog.references import check_name
+from adapters.store.catalog.shape import Shape
 from adapters.store.drafts import Draft, Publication, catalog_row, draft, utc_now, write_draft
 from adapters.store.layout import StoreLayout
 from adapters.store.locks import held
 from adapters.store.revision_files import RevisionFiles
+
+
+class _Staged(NamedTuple):
+    """A revision's folder on its way into the store."""
+
+    shape: Shape
+    sealed: folders.Sealed
 
 
 class Publisher:
@@ -42,22 +51,11 @@ class Publisher:
         self._admit_early(drafts)
         with self.writing() as batch:
             now = utc_now()
-            missing = {d.revision: d for d in drafts if not self._files.is_whole(d.revision)}
-            staged = {revision: write_draft(batch / revision, d, now) for revision, d in missing.items()}
-            folders.sync_folders([batch / revision for revision in staged])
+            staged = self._stage(batch, drafts, now)
             with self._catalog.writing() as db:
                 for d in drafts:
                     _admit(db, d)
-                for revision, sealed in staged.items():
-                    row = queries.revision_row(db, revision)
-                    target = self._layout.folder(revision)
-                    there = folders.install(batch / revision, target, row.manifest_sha256 if row else None)
-                    known = there or sealed
-                    queries.put_revision(
-                        db, catalog_row(known, missing[revision].shape), known.record.manifest.metrics
-                    )
-                shards = {self._layout.folder(revision).parent for revision in staged}
-                folders.sync([*shards, self._layout.revisions])
+                self._install(db, batch, staged)
                 for d in drafts:
                     _admit(db, d)  # once more: an earlier one may have begun the record
                     _, manifest, name, person = d.publication
@@ -67,6 +65,18 @@ class Publisher:
                     policies.admit_tag(db, check_name(tag), revision)
                     queries.put_tag(db, tag, revision, now)
         return [d.revision for d in drafts]
+
+    def restore(self, contents: Mapping[str, Publication]) -> list[str]:
+        """`AdapterStore.restore`."""
+        with self.writing() as batch:
+            damaged = [d for revision, d in contents.items() if not self._files.is_whole(revision)]
+            staged = self._stage(batch, [draft(publication) for publication in damaged], utc_now())
+            with self._catalog.writing() as db:
+                known = {
+                    revision: one for revision, one in staged.items() if queries.revision_row(db, revision)
+                }
+                self._install(db, batch, known)
+        return sorted(known)
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
@@ -114,6 +124,27 @@ class Publisher:
             folder.mkdir(parents=True, exist_ok=True)
         self._catalog.create()
         folders.sync([self._layout.root])
+
+    def _stage(self, batch: Path, drafts: Sequence[Draft], now: str) -> dict[str, _Staged]:
+        """Write aside what the store does not have whole, synced; by revision."""
+        missing = {d.revision: d for d in drafts if not self._files.is_whole(d.revision)}
+        staged = {
+            revision: _Staged(d.shape, write_draft(batch / revision, d, now))
+            for revision, d in missing.items()
+        }
+        folders.sync_folders([batch / revision for revision in staged])
+        return staged
+
+    def _install(self, db: sqlite3.Connection, batch: Path, staged: Mapping[str, _Staged]) -> None:
+        """Move what was staged into place, synced, and give it rows."""
+        for revision, (shape, sealed) in staged.items():
+            row = queries.revision_row(db, revision)
+            target = self._layout.folder(revision)
+            there = folders.install(batch / revision, target, row.manifest_sha256 if row else None)
+            known = there or sealed
+            queries.put_revision(db, catalog_row(known, shape), known.record.manifest.metrics)
+        shards = {self._layout.folder(revision).parent for revision in staged}
+        folders.sync([*shards, self._layout.revisions])
 
     def _admit_early(self, drafts: Sequence[Draft]) -> None:
         """Refuse before anything is written what would be refused at the end."""

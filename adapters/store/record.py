@@ -10,7 +10,7 @@ from typing import Any
 
 from adapters.store.canonical import canonical_sha256, is_sha256
 from adapters.store.manifest import Manifest
-from adapters.untrusted import strict_json
+from adapters.untrusted import UntrustedError, strict_json
 
 RECORD_FORMAT = 1
 
@@ -81,6 +81,24 @@ class RevisionRecord:
         if stated != record.revision:
             raise ValueError(f"it states revision {stated!r}, but its content is that of {record.revision}")
         return record
+
+
+def record_of(content: bytes, revision: str) -> RevisionRecord:
+    """Read a record from anywhere, which must be that of a revision (full id).
+
+    Raises:
+        NewerFormatError: when a later version wrote it.
+        UntrustedError: when it is no record, or another revision's.
+    """
+    try:
+        record = RevisionRecord.from_bytes(content)
+    except (NewerFormatError, UntrustedError):
+        raise
+    except ValueError as error:
+        raise UntrustedError(f"has no record of {revision}: {error}") from error
+    if record.revision != revision:
+        raise UntrustedError(f"has the record of {record.revision} in the place of {revision}")
+    return record
 
 
 def revision_id(manifest: Manifest, tensors: str) -> str:

@@ -61,6 +61,11 @@ class RecordBook:
         with self.catalog.reading() as db:
             return listing.entries(db, wanted, limit=limit, after=after)
 
+    def unknown_in(self, wanted: EntryFilter) -> Sequence[str]:
+        """What a filter asks for and nothing in this store has, in words: a base, a tag or a metric."""
+        with self.catalog.reading() as db:
+            return references.unknown_in(db, wanted)
+
     def policy(self, name: str) -> PolicyRecord:
         """The record of a name, retired or not.
 

@@ -97,6 +97,22 @@ class AdapterStore(RecordBook):
         """
         return self._publisher.publish([Publication(*publication) for publication in publications], tags)
 
+    def restore(self, contents: Mapping[str, Publication]) -> list[str]:
+        """Write the files of damaged or missing revisions again; what names stand for stays as it is.
+
+        Args:
+            contents: revision id → the publication that gives it; what is whole here, or not known here, is
+                left alone.
+
+        Returns:
+            The revisions that were mended.
+
+        Raises:
+            InvalidAdapterError: tensors that must not be published.
+            StoreError: a store that cannot be written. Nothing was mended.
+        """
+        return self._publisher.restore(contents)
+
     def register(self, pack: PackRow, items: Iterable[Registration]) -> int:
         """Make the revisions of a finished packed file visible, 20,000 a second and more.
 

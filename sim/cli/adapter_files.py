@@ -13,7 +13,7 @@ from sim.cli.adapter_options import DEFAULT_STORE, ID_DIGITS, AsJson, StoreFolde
 
 if TYPE_CHECKING:
     from adapters.store import AdapterStore
-    from adapters.store.handoff.archive import Contents
+    from adapters.store.handoff.contents import Contents
 
 References = Annotated[
     list[str] | None,
@@ -49,8 +49,8 @@ def import_adapter(
 ) -> None:
     """Publish a PEFT LoRA folder, or all of an archive; tensors are kept bit for bit.
 
-    An archive comes in whole or not at all, every file proved; importing it again changes nothing. Whether the
-    layers fit the base shows when an engine first loads them.
+    An archive comes in whole or not at all, every file proved; importing it again only mends what is damaged here.
+    Whether the layers fit the base shows when an engine first loads them.
 
     Example: plures adapters import my-adapter --base tiny-moe --name guest --store runs/store
     """

@@ -63,7 +63,11 @@ def list_adapters(
         state=cast("State | None", state),  # checked by the store
         retired=retired,
     )
-    entries = AdapterStore(store).list(wanted, limit=limit, after=after)
+    opened = AdapterStore(store)
+    entries = opened.list(wanted, limit=limit, after=after)
+    if not entries:
+        for sentence in opened.unknown_in(wanted):
+            typer.echo(sentence, err=True)
     if as_json:
         print_json([entry._asdict() for entry in entries])
         return

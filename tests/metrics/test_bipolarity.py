@@ -118,3 +118,7 @@ def test_wrong_stances_are_refused_and_too_few_have_no_polarization() -> None:
         esteban_ray_polarization(pd.Series([0.5, 0.1]), groups=1)
     with pytest.raises(MetricInputError, match=r"stance: expected numbers in \[−1, 1\]"):
         esteban_ray_polarization(pd.Series([0.5, 2.0]))
+
+
+def test_stances_that_differ_by_rounding_only_stand_at_one_point() -> None:
+    assert np.isnan(bimodality_coefficient(pd.Series([0.1 + 0.2, 0.3, 0.3, 0.3, 0.3])))

@@ -123,6 +123,45 @@ def test_the_inferred_forest_has_the_same_trees_and_only_earlier_parents() -> No
     )
 
 
+def test_the_inferred_parents_are_those_found_by_looking_at_every_node() -> None:
+    rng = np.random.default_rng(5)
+    cell = random_cell(rng, 25, 20, activity=0.9)
+    pairs = [(a, b) for a in range(25) for b in range(25) if a != b and rng.random() < 0.8]
+    ties = [(a, b, int(rng.integers(4))) for a, b in pairs]
+    nodes = cascade_nodes(cell.posts, cell.comments, follows(ties))
+    recorded = cascade_nodes(cell.posts, cell.comments)["parent"]
+    rows = list(nodes.itertuples())
+    moved = 0
+    for row in rows:
+        expected = recorded[row.Index]
+        if expected != NO_PARENT and row.kind != "comment":
+            followed = {b for a, b, when in ties if a == row.user_id and when < row.step}
+            heard = [
+                other.Index
+                for other in rows
+                if other.root == row.root and other.kind != "comment" and other.step < row.step
+                if other.user_id in followed
+            ]
+            expected = max(heard, default=expected)
+        moved += expected != recorded[row.Index]
+        assert row.parent == expected
+    assert moved > 0
+
+
+def test_a_cascade_of_ten_thousand_is_no_matter_of_all_its_pairs() -> None:
+    """Everybody follows the user before; 500 share at each of 20 steps. All pairs would take gigabytes."""
+    users = np.arange(1, 10_001)
+    step = 1 + (users - 1) % 20
+    shares = [(int(u) + 1, int(u), 1, "", None, int(s)) for u, s in zip(users, step, strict=True)]
+    table = posts([(1, 0, None, "a", None, 0), *shares])
+    graph = follows([(int(u), int(u) - 1, 0) for u in users[1:]])
+    nodes = cascade_nodes(table, comments(), graph)
+    sharer = nodes["user_id"].to_numpy()
+    first = nodes["step"].to_numpy() <= 1
+    assert (nodes["parent"][first].iloc[1:] == 0).all()
+    assert (sharer[nodes["parent"][~first]] == sharer[~first] - 1).all()
+
+
 def test_without_posts_there_are_no_nodes() -> None:
     assert cascade_nodes(posts([]), comments()).empty
     assert cascade_nodes(posts([]), comments(), follows()).empty

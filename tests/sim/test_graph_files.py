@@ -94,6 +94,7 @@ def test_what_was_written_is_read(
         ("source,target,w\n1,2,0\n", "w", r"edges.csv:2: w: got '0'; expected a finite number above 0"),
         ("source,target,w\n1,1,no\n", "w", r"edges.csv:2: w: got 'no'"),
         ("0,1\n1,2\n", None, r"edges.csv:1: no header; got '0', '1'. Add a first line such as source,target"),
+        ("src,dst\n1,2\n", "dst", r"ends of an edge\? Found 'src' beside the weights 'dst'; call them"),
         ("source,target\n1,1\n", None, r"edges.csv: no edge joins two nodes"),
         ("source,target,v\n1,2,1\n", "w", r"no column 'w' for --weights; found 'source', 'target', 'v'"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
 from agents.opinion.models import MODELS, OPINION_CONDITIONS
 from metrics.catalogue import CATALOGUE
+from sim.cli.app import app
 from sim.comparison import compare_run
 from sim.drivers import run_drivers
 from sim.errors import RunDirError
@@ -100,6 +103,27 @@ def test_agents_move_on_their_own_graph_and_schedule(mixed: RunDir, ready: Prepa
 
 def test_nothing_is_read_of_what_such_agents_wrote(mixed: RunDir) -> None:
     assert [cell.key.condition for cell in finished_cells(mixed)] == ["shared_base"]
+
+
+@pytest.mark.parametrize(("treatment", "contrast"), [("shared_base", "shared_base − real"), ("lorenz", None)])
+def test_texts_are_shown_beside_mute_conditions(
+    mixed: RunDir, tmp_path: Path, treatment: str, contrast: str | None
+) -> None:
+    """The control wrote nothing, so real posts stand in; where the treatment is mute, too, there is no contrast."""
+    folder = shutil.copytree(mixed.path, tmp_path / "run")
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    manifest["scenario"]["compare"] = {"treatment": treatment, "control": "degroot"}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    words = ["text", str(folder), "--no-embeddings", "--quiet"]
+    shown = CliRunner().invoke(app, words, catch_exceptions=False)
+    folded = " ".join(shown.stdout.split())
+    assert shown.exit_code == 0
+    assert "Texts by condition, N=8: mean over seeds" in folded
+    assert "lorenz" not in folded
+    if contrast:
+        assert contrast in folded
+    else:
+        assert "difference" not in folded
 
 
 def test_drivers_of_change_are_those_of_language_agents(mixed: RunDir) -> None:

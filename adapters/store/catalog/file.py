@@ -45,7 +45,7 @@ class _State(NamedTuple):
     def of(cls, path: Path) -> _State | None:
         try:
             found = path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 

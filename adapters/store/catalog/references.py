@@ -5,10 +5,14 @@ from __future__ import annotations
 import difflib
 import re
 import sqlite3
+from typing import TYPE_CHECKING
 
 from adapters.errors import StoreError, UnknownAdapterError
 from adapters.store.canonical import is_sha256
 from adapters.store.catalog import policies, queries
+
+if TYPE_CHECKING:
+    from adapters.store.catalog.listing import EntryFilter
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _ID_PREFIX = re.compile(r"[0-9a-f]{8,64}")
@@ -76,6 +80,30 @@ def unknown(db: sqlite3.Connection, ref: str) -> str:
     return f"{ref!r}: no such name, tag or revision in this store. {_hint(db, ref)}"
 
 
+def unknown_in(db: sqlite3.Connection, wanted: EntryFilter) -> list[str]:
+    """One sentence for each base, tag or metric of a filter that nothing in this store has at all."""
+    found = []
+    bases = db.execute("SELECT name, fingerprint FROM bases ORDER BY name").fetchall()
+    base = wanted.base
+    if base is not None and not any(base == name or text.startswith(base) for name, text in bases):
+        found.append(f"no base {base!r} here{_such_as(base, [name for name, _ in bases])}")
+    if wanted.tag is not None and queries.tagged(db, wanted.tag) is None:
+        tags = [row[0] for row in db.execute("SELECT tag FROM tags ORDER BY tag LIMIT ?", (_NEIGHBOURS,))]
+        found.append(f"no tag {wanted.tag!r} here{_such_as(wanted.tag, tags)}")
+    metrics = [row[0] for row in db.execute("SELECT name FROM metrics ORDER BY name")]
+    if wanted.metric is not None and wanted.metric.metric not in metrics:
+        found.append(f"no metric {wanted.metric.metric!r} here{_such_as(wanted.metric.metric, metrics)}")
+    return found
+
+
+def _such_as(text: str, known: list[str]) -> str:
+    known = list(dict.fromkeys(known))
+    if close := difflib.get_close_matches(text, known, n=_MOST_SHOWN):
+        return f"; did you mean {', '.join(close)}?"
+    more = ", ..." if len(known) > _MOST_SHOWN else ""
+    return f"; there are {', '.join(known[:_MOST_SHOWN])}{more}" if known else ""
+
+
 def _only(found: list[str], db: sqlite3.Connection, ref: str) -> str:
     match found:
         case [revision]:
@@ -95,10 +123,19 @@ def _hint(db: sqlite3.Connection, ref: str) -> str:
             f"{name!r} exists, but no revision of its history begins so; "
             f"`plures adapters log {name}` shows them."
         )
-    close = difflib.get_close_matches(name, _names_near(db, name), n=_MOST_SHOWN)
-    if close:
+    near = _names_near(db, name)
+    if close := difflib.get_close_matches(name, near, n=_MOST_SHOWN) or _alike_at_the_end(name, near):
         return f"Did you mean {', '.join(close)}?"
     return "`plures adapters list` shows what there is."
+
+
+def _alike_at_the_end(text: str, names: list[str]) -> list[str]:
+    """Names whose part behind the last dot is spelt like `text`: who types a person's id forgets the corpus."""
+    by_end: dict[str, list[str]] = {}
+    for name in names:
+        by_end.setdefault(name.rpartition(".")[2], []).append(name)
+    ends = difflib.get_close_matches(text.rpartition(".")[2], by_end, n=_MOST_SHOWN)
+    return [name for end in ends for name in by_end[end]][:_MOST_SHOWN]
 
 
 def _names_near(db: sqlite3.Connection, text: str) -> list[str]:

@@ -136,8 +136,8 @@ def advance(
         raise StateError(f"{revision}: is {before}, and {to} cannot follow on that; expected {allowed}")
     db.execute("UPDATE revisions SET state = ? WHERE revision = ?", (to, revision))
     if before == "served":
-        query = "UPDATE records SET served = NULL WHERE served = (SELECT id FROM revisions WHERE revision = ?)"
-        db.execute(query, (revision,))
+        served = "served = (SELECT id FROM revisions WHERE revision = ?)"
+        db.execute(f"UPDATE records SET served = NULL WHERE {served}", (revision,))
     db.execute(
         "INSERT INTO transitions (revision, source, target, reason, record, at) "
         "SELECT id, ?, ?, ?, (SELECT id FROM records WHERE name = ?), ? FROM revisions WHERE revision = ?",

@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from adapters.errors import CorruptAdapterError, StoreError
 from adapters.store.catalog import listing
 from adapters.store.catalog.listing import EntryFilter
-from adapters.store.catalog.references import check_name
 from adapters.store.compatibility import BaseIdentity, check_base
 from adapters.store.drafts import Publication
 from adapters.store.folders import RECORD_NAME, disk_errors, sync
 from adapters.store.handoff.archive_file import (
-    INDEX_NAME,
     MEMBERS,
     Member,
     TarMap,
@@ -23,33 +21,16 @@ from adapters.store.handoff.archive_file import (
     seal_values,
     write_tar,
 )
+from adapters.store.handoff.contents import ARCHIVE_FORMAT, ArchivedRecord, Contents, read_contents, renamed
 from adapters.store.packs.packing import Count, Report, folder_files, seal
-from adapters.store.record import NewerFormatError, RevisionRecord
+from adapters.store.record import NewerFormatError, RevisionRecord, record_of
 from adapters.untrusted import UntrustedError
 
 if TYPE_CHECKING:
     from adapters.lora.adapter import Adapter
     from adapters.store.store import AdapterStore
 
-ARCHIVE_FORMAT = 1
 _MOST_SHOWN = 5
-_KEYS = {"format", "plures_version", "revisions", "records", "tags"}
-
-
-class ArchivedRecord(NamedTuple):
-    """What a name stood for: those revisions of its history that are in the archive, the oldest first."""
-
-    name: str
-    person: str
-    revisions: tuple[str, ...]
-
-
-class Contents(NamedTuple):
-    """What an archive held, or a store received."""
-
-    revisions: tuple[str, ...]
-    records: tuple[ArchivedRecord, ...]
-    tags: Mapping[str, str]
 
 
 def export_archive(
@@ -101,7 +82,7 @@ def import_archive(
     prefix: str = "",
     on_adapter: Report | None = None,
 ) -> Contents:
-    """Publish everything that an archive holds, or nothing; a second time changes nothing.
+    """Publish everything that an archive holds, or nothing; a second time only mends what is damaged here.
 
     Every file is proved against the archive's list, every adapter against its revision id. A name that the
     store has already, with a head that the archived history does not lead to, is never moved.
@@ -126,13 +107,20 @@ def import_archive(
     with disk_errors(file):
         try:
             archive = TarMap(file)
-            contents = _renamed(_contents(archive.index), prefix)
+            contents = renamed(read_contents(archive.index), prefix)
             proved = _prove_all(archive, file, contents, base, on_adapter)
         except NewerFormatError as error:
             raise StoreError(f"{file}: {error}") from error
         except UntrustedError as error:
             raise CorruptAdapterError(f"{file}: {error}. Copy or export the archive again.") from error
     store.publish_many(_publications(store, contents, proved), tags=contents.tags)
+    store.restore(
+        {
+            revision: Publication(proved[revision][0], proved[revision][1].manifest, record.name)
+            for record in contents.records
+            for revision in record.revisions
+        }
+    )
     return contents
 
 
@@ -185,48 +173,6 @@ def _write(store: AdapterStore, contents: Contents, path: Path, on_adapter: Repo
     write_tar(path, index, members())
 
 
-def _contents(index: Mapping[str, Any]) -> Contents:
-    if type(index.get("format")) is not int:
-        raise UntrustedError(f"has an {INDEX_NAME} without a format")
-    if index["format"] > ARCHIVE_FORMAT:
-        raise NewerFormatError(
-            f"has archive format {index['format']}, and this version of Plures reads up to {ARCHIVE_FORMAT}. "
-            f"Upgrade Plures to use it."
-        )
-    if index.keys() != _KEYS or not isinstance(index["records"], list) or not isinstance(index["tags"], dict):
-        raise UntrustedError(f"has an {INDEX_NAME} with other keys than {', '.join(sorted(_KEYS))}")
-    revisions = frozenset(index["revisions"])
-    records = tuple(_read_archived(value, revisions) for value in index["records"])
-    named = {revision for record in records for revision in record.revisions}
-    if named != revisions or len({r.name for r in records}) < len(records):
-        raise UntrustedError(f"has an {INDEX_NAME} whose records do not name every revision, or a name twice")
-    for tag, revision in index["tags"].items():
-        if not isinstance(revision, str) or revision not in revisions:
-            raise UntrustedError(f"has the tag {tag[:64]!r} on a revision that it does not hold")
-    return Contents(tuple(sorted(revisions)), records, index["tags"])
-
-
-def _read_archived(value: object, revisions: frozenset[str]) -> ArchivedRecord:
-    match value:
-        case {"name": str(name), "person": str(person), "revisions": [_, *_] as steps, **more} if (
-            not more and all(isinstance(step, str) and step in revisions for step in steps)
-        ):
-            return ArchivedRecord(name, person, tuple(map(str, steps)))
-    raise UntrustedError(f"has an {INDEX_NAME} with the record {str(value)[:80]}, which is none")
-
-
-def _renamed(contents: Contents, prefix: str) -> Contents:
-    """Names and tags as the store shall have them.
-
-    Raises:
-        StoreError: a bad name.
-    """
-    records = tuple(r._replace(name=check_name(prefix + r.name)) for r in contents.records)
-    return Contents(
-        contents.revisions, records, {check_name(prefix + tag): r for tag, r in contents.tags.items()}
-    )
-
-
 def _prove_all(
     archive: TarMap,
     file: Path,
@@ -250,14 +196,7 @@ def _prove(archive: TarMap, file: Path, revision: str) -> tuple[Adapter, Revisio
     from adapters.store.tensors import tensor_digest
 
     where = Path(f"{file}:{member_name(revision, '')}")
-    try:
-        record = RevisionRecord.from_bytes(bytes(archive.read(member_name(revision, RECORD_NAME))))
-    except (NewerFormatError, UntrustedError):
-        raise
-    except ValueError as error:
-        raise UntrustedError(f"has no record of {revision}: {error}") from error
-    if record.revision != revision:
-        raise UntrustedError(f"has the record of {record.revision} in the place of {revision}")
+    record = record_of(bytes(archive.read(member_name(revision, RECORD_NAME))), revision)
     config = bytes(archive.read(member_name(revision, CONFIG_NAME)))
     weights = member_name(revision, WEIGHTS_NAME)
     size = len(archive.read(weights))

@@ -29,7 +29,7 @@ from adapters.safetensors_header import read_header
 from adapters.store.canonical import is_sha256
 from adapters.store.packs.header import judge_header
 from adapters.store.packs.writer import ID_BYTES
-from adapters.store.record import NewerFormatError, RevisionRecord
+from adapters.store.record import NewerFormatError, RevisionRecord, record_of
 from adapters.store.tensors import all_finite
 from adapters.untrusted import UntrustedError, open_regular
 
@@ -195,15 +195,7 @@ class PackedFile:
         self._proved.add(row)
 
     def _record(self, row: int, revision: str) -> RevisionRecord:
-        try:
-            record = RevisionRecord.from_bytes(self._record_bytes(row))
-        except (NewerFormatError, UntrustedError):
-            raise
-        except ValueError as error:
-            raise UntrustedError(f"has no record of {revision}: {error}") from error
-        if record.revision != revision:
-            raise UntrustedError(f"has the record of {record.revision} in the place of {revision}")
-        return record
+        return record_of(self._record_bytes(row), revision)
 
     def _record_bytes(self, row: int) -> bytes:
         start = int(self._ends[row - 1]) if row else 0

@@ -14,8 +14,8 @@ from adapters.store.catalog import queries
 from adapters.store.upkeep import fsck
 from adapters.store.upkeep.collection import collect
 from adapters.store.upkeep.retention import Retention
-from tests.adapters.store.samples import adapter, manifest, publish
 from tests.adapters.store.catalog.test_file import row
+from tests.adapters.store.samples import adapter, manifest, publish
 
 RACERS = 4
 ROUNDS = 6

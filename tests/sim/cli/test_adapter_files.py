@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from adapters.errors import BaseMismatchError, CorruptAdapterError, StoreError, UnknownAdapterError
 from adapters.lora.peft_io import read_peft
 from adapters.store import AdapterStore
+from adapters.store.upkeep.collection import collect
+from adapters.store.upkeep.retention import Retention
 from sim.cli.app import adapters
 from tests.adapters.store.samples import adapter, manifest, publish, same_tensors
 from tests.adapters.tiny import write_base
@@ -48,6 +51,21 @@ def test_a_whole_store_goes_to_another_machine_and_comes_in_once(store: AdapterS
     shown = call("import", tmp_path / "all.tar", "--store", other.root, "--prefix", "guest.")
     assert "guest.town.ada" in shown
     assert other.resolve("guest.paper") == store.resolve("paper")
+
+
+def test_an_archive_of_the_whole_store_leaves_out_what_only_descendants_name(
+    store: AdapterStore, tmp_path: Path
+) -> None:
+    parent = store.heads()["town.ada"]
+    child = publish(store, "child", 7, parent=parent)
+    store.untag("paper")
+    store.retire("town.ada")
+    collect(store, Retention(retired_days=0), apply=True, now=datetime.now(UTC) + timedelta(days=1))
+    assert parent in store.revisions()
+    sent = json.loads(call("export", "--archive", tmp_path / "all.tar", "--store", store.root, "--json"))
+    assert set(sent["revisions"]) == {child, store.heads()["town.ben"]}
+    call("import", tmp_path / "all.tar", "--store", tmp_path / "other")
+    assert AdapterStore(tmp_path / "other").heads() == store.heads()
 
 
 def test_an_archive_takes_what_is_asked_for_and_on_request_the_history(

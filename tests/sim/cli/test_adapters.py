@@ -50,6 +50,18 @@ def test_list_shows_heads_and_on_request_the_history(store: AdapterStore) -> Non
     assert json.loads(call("list", "--store", store.root, "--base", "other", "--json")) == []
 
 
+def test_an_empty_list_says_what_the_filter_misspelt(store: AdapterStore) -> None:
+    result = runner.invoke(app, ["list", "--store", str(store.root), "--metric", "los<=9", "--json"])
+    assert json.loads(result.stdout) == []
+    assert result.stderr == "no metric 'los' here; did you mean loss?\n"
+
+
+def test_a_file_in_the_place_of_a_store_is_no_store(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="no adapter store there"):
+        call("list", "--store", tmp_path / "file")
+
+
 def test_the_store_may_come_from_the_environment(
     store: AdapterStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.errors import StoreError, UnknownAdapterError
+from adapters.store import AdapterStore, EntryFilter, MetricBound
 from adapters.store.catalog import policies, queries
 from adapters.store.catalog.file import Catalog
 from adapters.store.catalog.references import check_name, resolve
 from adapters.store.catalog.shape import Shape
 from tests.adapters.store.catalog.test_file import row
+from tests.adapters.store.samples import FINGERPRINT, publish
 
 ONE = "1234567890" + "a" * 54
 TWIN = "1234567890" + "b" * 54
@@ -89,6 +91,34 @@ def test_a_misspelt_name_or_tag_is_answered_with_those_alike(db: sqlite3.Connect
         resolve(db, "papers")
     with pytest.raises(UnknownAdapterError, match="'ada' exists, but no revision of its history"):
         resolve(db, "ada@9999")
+
+
+def test_a_name_without_its_corpus_is_answered_with_the_whole_name(store: AdapterStore) -> None:
+    publish(store, "brackwater.bijabi")
+    for ref in ("bijabi", "bijaby", "town.bijabi"):
+        with pytest.raises(UnknownAdapterError, match=r"Did you mean brackwater\.bijabi\?"):
+            store.resolve(ref)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentences"),
+    [
+        (EntryFilter(), []),
+        (EntryFilter(base="tiny-moe", tag="paper", metric=MetricBound("loss", ">=", 1)), []),
+        (EntryFilter(base=FINGERPRINT[:8]), []),
+        (EntryFilter(base="tiny-mo"), ["no base 'tiny-mo' here; did you mean tiny-moe?"]),
+        (EntryFilter(tag="papers"), ["no tag 'papers' here; did you mean paper?"]),
+        (
+            EntryFilter(base="x", metric=MetricBound("y", "<=", 1)),
+            ["no base 'x' here; there are tiny-moe", "no metric 'y' here; there are loss"],
+        ),
+    ],
+)
+def test_a_filter_by_what_nothing_has_is_told_apart_from_one_that_fits_nothing(
+    store: AdapterStore, wanted: EntryFilter, sentences: list[str]
+) -> None:
+    store.tag("paper", publish(store, "ada", metrics={"loss": 1.0}))
+    assert store.unknown_in(wanted) == sentences
 
 
 @pytest.mark.parametrize("name", ["a", "0", "user-0007", "town.ada_2", "x" * 80, "deadbeef"])

@@ -115,7 +115,9 @@ def test_a_published_revision_keeps_its_own_files(store: AdapterStore) -> None:
         (PACK._replace(size=1001), "has 1000 bytes, not 1001"),
     ],
 )
-def test_no_row_points_at_a_file_that_is_not_in_place(store: AdapterStore, pack: PackRow, message: str) -> None:
+def test_no_row_points_at_a_file_that_is_not_in_place(
+    store: AdapterStore, pack: PackRow, message: str
+) -> None:
     with pytest.raises(StoreError, match=message):
         store.register(pack, items(0, 3))
     assert not store.revisions()

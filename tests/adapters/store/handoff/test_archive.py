@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,8 @@ from adapters.store.handoff.archive import export_archive, import_archive
 from adapters.store.handoff.archive_file import INDEX_NAME
 from adapters.store.handoff.transfer import ImportedBase
 from adapters.store.packs.packing import pack_in_place
+from adapters.store.upkeep.collection import collect
+from adapters.store.upkeep.retention import Retention
 from tests.adapters.store.handoff.archives import everything, stocked
 from tests.adapters.store.samples import FINGERPRINT, publish, rewrite, same_tensors
 
@@ -97,6 +101,37 @@ def test_importing_twice_changes_nothing_and_what_went_on_here_stays(
     mine = publish(there, "ada", 9)
     import_archive(there, file)
     assert there.heads()["ada"] == mine
+
+
+def test_importing_again_mends_what_was_damaged_and_moves_no_name(
+    store: AdapterStore, there: AdapterStore, folder: Path
+) -> None:
+    import_archive(there, everything(store, folder))
+    old, head = there.log("ada")[-1].revision, there.heads()["ada"]
+    shutil.rmtree(there.path(old))
+    pack_in_place(there, [head])
+    rewrite(there.root / str(there.row(head).pack), b"cut")
+    log = [(e.sequence, e.revision, e.event, e.published_at) for e in there.log("ada")]
+    import_archive(there, folder / "all.tar")
+    for revision in there.revisions():
+        there.verify(revision)
+    assert [(e.sequence, e.revision, e.event, e.published_at) for e in there.log("ada")] == log
+    assert there.sweep() == 0
+
+
+def test_a_revision_that_no_name_stood_for_is_refused_by_the_exporter(
+    store: AdapterStore, folder: Path
+) -> None:
+    parent = store.heads()["ada"]
+    publish(store, "child", 7, parent=parent)
+    store.untag("paper")
+    for name in ("ada", "ben"):
+        store.retire(name)
+    collect(store, Retention(retired_days=0), apply=True, now=datetime.now(UTC) + timedelta(days=1))
+    assert parent in store.revisions()
+    with pytest.raises(StoreError, match=f"{parent[:12]}: no name has stood for it.*adapters branch"):
+        export_archive(store, store.revisions(), folder / "all.tar")
+    assert not list(folder.glob("*.tar"))
 
 
 def test_a_history_known_in_part_is_continued(store: AdapterStore, there: AdapterStore, folder: Path) -> None:
