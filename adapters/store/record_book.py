@@ -73,9 +73,7 @@ class RecordBook:
             UnknownAdapterError: no such record, with names that are spelt alike.
         """
         with self.catalog.reading() as db:
-            if record := policies.policy(db, name):
-                return record
-            raise UnknownAdapterError(references.unknown(db, name))
+            return references.named_record(db, name)
 
     def fitting_name(self, name: str, base_fingerprint: str, shape: Shape) -> str:
         """`name`, or where that stands for another base or shape, `name` with six digits of this base and shape.

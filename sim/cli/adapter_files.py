@@ -174,13 +174,14 @@ def unpack(
     """
     from adapters.errors import StoreError
     from adapters.store import AdapterStore
+    from adapters.store.folders import disk_errors
     from adapters.store.packs.packed import PackedFile
     from adapters.store.packs.packing import unpack_in_place, unpack_out
 
     if (file is None) != (out is None) or (file and refs):
         raise StoreError("unpack: expected references into a store, or --file FILE with --out FOLDER")
     if file is not None and out is not None:
-        with PackedFile(file) as packed, _counted("unpack") as count:
+        with disk_errors(file), PackedFile(file) as packed, _counted("unpack") as count:
             folders = unpack_out(packed, out, on_adapter=count)
     else:
         opened = AdapterStore(store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -39,14 +40,17 @@ def activate(
     from adapters.engines.gated import GatedEngine, Gates
     from adapters.engines.local import LocalEngine
     from adapters.engines.protocol import Message
+    from adapters.errors import StoreError
     from adapters.store import AdaptersFor, AdapterStore
     from adapters.store.tiers.reader import TieredAdapters
     from sim.cli.console import progress_bars
 
     opened = AdapterStore(store)
-    revisions = {ref.partition("@")[0]: opened.resolve(ref) for ref in refs}
-    for name in revisions:
+    for name, count in Counter(ref.partition("@")[0] for ref in refs).items():
         opened.policy(name)
+        if count > 1:
+            raise StoreError(f"{name}: named {count} times; only one revision of a record can serve")
+    revisions = {ref.partition("@")[0]: opened.resolve(ref) for ref in refs}
     loaded = load_base(base or opened.row(next(iter(revisions.values()))).base_name)
     tiers = TieredAdapters(AdaptersFor(loaded, opened), warm_bytes=_WARM_BYTES, queue=16)
     gates = Gates(Canary((Message("user", "Hello"),)), per_batch=16)

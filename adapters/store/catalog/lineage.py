@@ -10,8 +10,8 @@ import sqlite3
 
 from adapters.errors import BaseMismatchError, StoreError, UnknownAdapterError
 from adapters.store.catalog import policies, states
-from adapters.store.catalog.policies import PolicyRecord
 from adapters.store.catalog.queries import RevisionRow, revision_row, tagged
+from adapters.store.catalog.references import named_record
 
 
 def rollback_target(db: sqlite3.Connection, name: str, to: str | None) -> RevisionRow:
@@ -29,7 +29,7 @@ def rollback_target(db: sqlite3.Connection, name: str, to: str | None) -> Revisi
         RetiredError: the record or the revision is retired.
         BaseMismatchError: an entry of a version 1 store that has another base or shape.
     """
-    record = _record(db, name)
+    record = named_record(db, name)
     policies.check_live(name, record.retired_at, record.head)
     past = policies.past(db, name)
     if to is None:
@@ -92,7 +92,7 @@ def retire_record(db: sqlite3.Connection, name: str, reason: str, at: str) -> No
         UnknownAdapterError: no such record.
         RetiredError: it is retired already.
     """
-    record = _record(db, name)
+    record = named_record(db, name)
     policies.check_live(name, record.retired_at, record.head)
     db.execute("UPDATE records SET retired_at = ? WHERE name = ?", (at, name))
     for revision in policies.past(db, name):
@@ -109,7 +109,7 @@ def unretire_record(db: sqlite3.Connection, name: str, reason: str, at: str) -> 
         StoreError: it is not retired.
         RetiredError: its head was retired by itself, too.
     """
-    record = _record(db, name)
+    record = named_record(db, name)
     if record.retired_at is None:
         raise StoreError(f"{name!r}: is not retired")
     db.execute("UPDATE records SET retired_at = NULL WHERE name = ?", (name,))
@@ -204,13 +204,6 @@ def _one_of(name: str, past: list[str], to: str) -> str:
             raise UnknownAdapterError(
                 f"{to!r}: means several revisions of {name!r}: {shown}. Give more digits."
             )
-
-
-def _record(db: sqlite3.Connection, name: str) -> PolicyRecord:
-    record = policies.policy(db, name)
-    if record is None:
-        raise UnknownAdapterError(f"{name!r}: no such record in this store")
-    return record
 
 
 def _row(db: sqlite3.Connection, revision: str) -> RevisionRow:

@@ -13,6 +13,7 @@ from adapters.store.catalog import policies, queries
 
 if TYPE_CHECKING:
     from adapters.store.catalog.listing import EntryFilter
+    from adapters.store.catalog.policies import PolicyRecord
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 _ID_PREFIX = re.compile(r"[0-9a-f]{8,64}")
@@ -73,6 +74,22 @@ def resolve(db: sqlite3.Connection, ref: str) -> str:
         return revision
     found = queries.revisions_starting_with(db, ref, _MOST_SHOWN + 1) if _ID_PREFIX.fullmatch(ref) else []
     return _only(found, db, ref)
+
+
+def named_record(db: sqlite3.Connection, name: str) -> PolicyRecord:
+    """The record of a name, retired or not.
+
+    Raises:
+        UnknownAdapterError: no such record, with names that are spelt alike.
+    """
+    if record := policies.policy(db, name):
+        return record
+    if queries.tagged(db, name):
+        raise UnknownAdapterError(
+            f"{name!r}: is a tag, and the name of a record is expected here; `plures adapters show {name}` lists "
+            f"the names that stand for its revision"
+        )
+    raise UnknownAdapterError(unknown(db, name))
 
 
 def unknown(db: sqlite3.Connection, ref: str) -> str:

@@ -7,11 +7,11 @@ MinT, arXiv 2605.13779; that the revision replaced stays ready, for a quick way 
 
 from __future__ import annotations
 
-import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 from adapters.errors import StateError, UnknownAdapterError
 from adapters.store.catalog import lineage, policies
+from adapters.store.catalog.references import named_record
 from adapters.store.catalog.states import State, advance, state_of
 from adapters.store.drafts import utc_now
 
@@ -46,7 +46,7 @@ class Serving:
             UnknownAdapterError: no such record.
         """
         with self._catalog.reading() as db:
-            _require(db, name)
+            named_record(db, name)
             return lineage.served_revision(db, name)
 
     def activate(self, name: str, revision: str, reason: str = "activated") -> Activation:
@@ -67,7 +67,7 @@ class Serving:
         """
         now = utc_now()
         with self._catalog.writing() as db:
-            record = _require(db, name)
+            record = named_record(db, name)
             policies.check_live(name, record.retired_at, record.head)
             if revision not in policies.past(db, name):
                 raise UnknownAdapterError(
@@ -98,12 +98,5 @@ class Serving:
             UnknownAdapterError: no such record.
         """
         with self._catalog.writing() as db:
-            _require(db, name)
+            named_record(db, name)
             return lineage.stop_serving(db, name, reason, utc_now())
-
-
-def _require(db: sqlite3.Connection, name: str) -> policies.PolicyRecord:
-    record = policies.policy(db, name)
-    if record is None:
-        raise UnknownAdapterError(f"{name!r}: no policy record of this store has that name")
-    return record

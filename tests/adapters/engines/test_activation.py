@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from adapters.engines.canary import Canary
 from adapters.engines.gated import GatedEngine, Gates
 from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest
-from adapters.errors import UnknownAdapterError
+from adapters.errors import NotReadyError, UnknownAdapterError
 from adapters.lora.adapter import Adapter, LoraPair
 from adapters.store import AdaptersFor, AdapterStore, Manifest
 from adapters.store.tiers.reader import TieredAdapters
@@ -99,7 +100,7 @@ def test_an_adapter_of_another_base_fails_its_gate(
 
 
 def test_two_engines_that_activate_the_same_revision_both_succeed(
-    base: Base, adapters: dict[str, Adapter], store: AdapterStore, engine: GatedEngine
+    base: Base, adapters: dict[str, Adapter], store: AdapterStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second looks at the states before the first has judged the revision."""
     first, second = (publish(store, base, f"user-{i}", adapters[f"rev-{i}"], i) for i in range(2))
@@ -109,10 +110,18 @@ def test_two_engines_that_activate_the_same_revision_both_succeed(
             store.states.advance(second, "prewarming", "another engine")
             store.states.advance(second, "ready", "another engine")
 
-    tiers = TieredAdapters(AdaptersFor(base, store), warm_bytes=1 << 20, queue=0)
-    narrow = GatedEngine(LocalEngine(base, tiers), tiers, store.states, Gates(Canary((1, 2))))
-    outcomes = activate(narrow, store, {"user-0": first, "user-1": second}, meanwhile)
-    narrow.close()
+    tiers = TieredAdapters(AdaptersFor(base, store), warm_bytes=1 << 20)
+    prefetch = tiers.prefetch
+
+    def has_room_for_the_first_only(revision: str) -> Future[Adapter]:
+        if revision == second:
+            raise NotReadyError("full", retry_after=0.01)
+        return prefetch(revision)
+
+    monkeypatch.setattr(tiers, "prefetch", has_room_for_the_first_only)
+    waiting = GatedEngine(LocalEngine(base, tiers), tiers, store.states, Gates(Canary((1, 2))))
+    outcomes = activate(waiting, store, {"user-0": first, "user-1": second}, meanwhile)
+    waiting.close()
     tiers.close()
     assert [outcome.objection for outcome in outcomes] == [None, None]
     assert [t.reason for t in store.states.log(second)] == ["another engine", "another engine", "activated"]

@@ -71,6 +71,13 @@ def damaged(store: AdapterStore) -> None:
     (store.layout.folder(store.resolve("ben")) / "manifest.json").unlink()
 
 
+def damaged_guests(store: AdapterStore) -> None:
+    """What came with the archive has lost a file."""
+    with_archive(store)
+    import_archive(store, store.root.parent / ARCHIVE)
+    (store.layout.folder(store.resolve("di")) / "manifest.json").unlink()
+
+
 def some_garbage(store: AdapterStore) -> None:
     """History to forget, a file that is due, and a retired name."""
     two_names(store)
@@ -132,6 +139,9 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "activate": Operation(ready, lambda store: store.serving.activate("ben", store.resolve("ben"))),
     "import": Operation(with_archive, lambda store: import_archive(store, store.root.parent / ARCHIVE)),
+    "import over damage": Operation(
+        damaged_guests, lambda store: import_archive(store, store.root.parent / ARCHIVE), on_damage=True
+    ),
     "pack": Operation(two_names, lambda store: pack_in_place(store, store.revisions())),
     "unpack": Operation(packed, lambda store: unpack_in_place(store, [store.resolve("ben")])),
     "gc": Operation(some_garbage, lambda store: collect(store, Retention(history=1), apply=True)),

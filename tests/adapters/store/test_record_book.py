@@ -137,7 +137,7 @@ def test_rollback_goes_only_where_the_record_has_been_and_what_is_whole(store: A
         UnknownAdapterError, match=rf"no revision in the history of 'ada', whose last are {a[:12]}"
     ):
         store.rollback("ada", other)
-    with pytest.raises(UnknownAdapterError, match="no such record"):
+    with pytest.raises(UnknownAdapterError, match="no such name"):
         store.rollback("zoe")
     rewrite(store.path(a) / "adapter_config.json", b"{}")
     with pytest.raises(CorruptAdapterError, match="stays where it is"):

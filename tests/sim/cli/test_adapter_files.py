@@ -149,3 +149,8 @@ def test_help_does_not_load_torch() -> None:
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
+
+
+def test_a_packed_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"nowhere\.safetensors: No such file or directory\. Check the path"):
+        call("unpack", "--file", tmp_path / "nowhere.safetensors", "--out", tmp_path / "out")

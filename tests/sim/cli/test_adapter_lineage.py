@@ -45,6 +45,23 @@ def test_log_shows_events_parents_and_where_a_branch_began(store: AdapterStore) 
     assert "retired since" in call("log", "calm")
     with pytest.raises(UnknownAdapterError, match=r"Did you mean town\.ada"):
         call("log", "town.adda")
+    with pytest.raises(UnknownAdapterError, match=r"Did you mean town\.ada"):
+        call("rollback", "town.adda")
+
+
+def test_a_tag_in_the_place_of_a_name_is_called_one(store: AdapterStore) -> None:
+    store.tag("paper", store.resolve("town.ben"))
+    for command in ("log", "rollback"):
+        with pytest.raises(
+            UnknownAdapterError, match="'paper': is a tag, and the name of a record is expected"
+        ):
+            call(command, "paper")
+
+
+def test_a_record_is_activated_at_one_revision(store: AdapterStore) -> None:
+    first, second, _ = (entry.revision for entry in store.log("town.ada"))
+    with pytest.raises(StoreError, match="named 2 times"):
+        call("activate", f"town.ada@{first}", f"town.ada@{second}")
 
 
 def test_diff_compares_manifests_and_updates(store: AdapterStore) -> None:

@@ -86,7 +86,7 @@ def test_retired_records_and_foreign_revisions_are_not_activated(store: AdapterS
         make_ready(store, revision)
     with pytest.raises(UnknownAdapterError, match="not in the history of 'ada'"):
         store.serving.activate("ada", bob)
-    with pytest.raises(UnknownAdapterError, match="no policy record"):
+    with pytest.raises(UnknownAdapterError, match="no such name"):
         store.serving.activate("eve", bob)
     store.retire("bob")
     with pytest.raises(RetiredError, match="'bob'"):
