@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from adapters.errors import StateError
-from adapters.store.catalog.states import LEGAL, State
+from adapters.store.catalog.states import LEGAL, Move, State
+
+_GATHERING_SECONDS = 0.25
+"""For how long moves are gathered, since whoever reads the catalog waits while something is written."""
 
 
 class StateBook(Protocol):
@@ -17,17 +20,17 @@ class StateBook(Protocol):
         """The state of each revision that is known; unknown ones are left out."""
         ...
 
-    def advance(self, revision: str, to: State, reason: str) -> State:
-        """Move a revision on and return the earlier state; an illegal move raises."""
+    def follow(self, moves: Sequence[Move]) -> None:
+        """Make moves one after another, leaving out those that are not legal from where the revision is."""
         ...
 
 
 class WriteBehind:
-    """A state book whose moves are seen here at once and on disk a little later, in order.
+    """A state book whose moves are seen here at once, and on disk together with others a little later, in order.
 
     A move that is no longer legal when it is written, because somebody else moved the revision in between, is
     dropped: from then on what they wrote is seen. A crash loses at most the moves that were not written, which
-    leaves a revision one step behind.
+    leaves a revision a step or two behind.
 
     Args:
         book: where states are kept.
@@ -35,8 +38,13 @@ class WriteBehind:
 
     def __init__(self, book: StateBook) -> None:
         self._book = book
-        self._unwritten: dict[str, list[tuple[State, Future[None]]]] = {}
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="states")
+        self._unwritten: list[Move] = []
+        self._failure: Exception | None = None
+        self._hurry = False
+        self._closed = False
+        self._changed = threading.Condition()
+        self._writer = threading.Thread(target=self._write_on, name="states", daemon=True)
+        self._writer.start()
 
     def of_each(self, revisions: Collection[str]) -> dict[str, State]:
         """The states of the known revisions, moves under way included.
@@ -44,9 +52,11 @@ class WriteBehind:
         Raises:
             StoreError: an earlier move could not be written.
         """
-        self._forget_written()
+        with self._changed:
+            self._tell_failure()
+            under_way = {move.revision: move.to for move in self._unwritten}
         states = dict(self._book.of_each(revisions))
-        return states | {r: self._unwritten[r][-1][0] for r in states if r in self._unwritten}
+        return {revision: under_way.get(revision, state) for revision, state in states.items()}
 
     def move(self, revision: str, to: State, reason: str) -> None:
         """Move a revision on; returns at once.
@@ -60,38 +70,53 @@ class WriteBehind:
             raise StateError(
                 f"{revision}: is {state}, and {to} cannot follow on that; expected {', '.join(sorted(LEGAL[state]))}"
             )
-        job = self._writer.submit(self._write, revision, to, reason)
-        self._unwritten.setdefault(revision, []).append((to, job))
+        with self._changed:
+            if self._closed:
+                raise StateError(f"{revision}: cannot become {to}, for this engine is closed; make a new one")
+            self._unwritten.append(Move(revision, to, reason))
+            self._changed.notify_all()
 
     def flush(self) -> None:
         """Wait until every move is written.
 
         Raises:
-            StoreError: one could not be.
+            StoreError: one could not be; those that were waiting with it are dropped.
         """
-        for moves in list(self._unwritten.values()):
-            for _, job in moves:
-                job.exception()
-        self._forget_written()
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._unwritten)
+            self._hurry = False
+            self._tell_failure()
 
     def close(self) -> None:
         """Write what is left and end the thread; a second call does nothing."""
-        self._writer.shutdown()
-        self._forget_written()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._writer.join()
+        with self._changed:
+            self._tell_failure()
 
-    def _write(self, revision: str, to: State, reason: str) -> None:
-        try:
-            self._book.advance(revision, to, reason)
-        except StateError:
-            return  # somebody else moved it in between, such as by retiring it; theirs holds
+    def _write_on(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._unwritten or self._closed)
+                if not self._unwritten:
+                    return
+                self._changed.wait_for(lambda: self._hurry or self._closed, timeout=_GATHERING_SECONDS)
+                moves = self._unwritten.copy()
+            failure = None
+            try:
+                self._book.follow(moves)
+            except Exception as error:  # noqa: BLE001 - the next caller is told, whatever it was
+                failure = error
+            with self._changed:
+                del self._unwritten[: len(moves)]
+                self._failure = failure or self._failure
+                self._changed.notify_all()
 
-    def _forget_written(self) -> None:
-        for revision, moves in list(self._unwritten.items()):
-            failed = [error for _, job in moves if job.done() and (error := job.exception()) is not None]
-            left = [(to, job) for to, job in moves if not job.done()]
-            if left:
-                self._unwritten[revision] = left
-            else:
-                del self._unwritten[revision]
-            if failed:
-                raise failed[0]
+    def _tell_failure(self) -> None:
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure

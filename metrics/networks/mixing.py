@@ -119,7 +119,8 @@ def _mixing(network: Network, labels: NDArray[Any]) -> _Mixing | None:
     source, target, weight = network.edges
     small = codes.astype(np.min_scalar_type(len(known.names)))  # a million look-ups, from the cache
     same = small.take(source) == small.take(target)
-    inside = float(np.multiply(weight, same).sum()) / network.total
+    weight_inside = np.count_nonzero(same) if network.unit else np.multiply(weight, same).sum()
+    inside = float(weight_inside) / network.total
     out = np.bincount(codes, weights=network.out_strength)
     into = np.bincount(codes, weights=network.in_strength) if network.directed else out
     ends = network.total if network.directed else 2.0 * network.total

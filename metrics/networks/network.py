@@ -134,6 +134,11 @@ class Network:
         return np.asarray(self.weights.sum(axis=0)).ravel()
 
     @cached_property
+    def unit(self) -> bool:
+        """Whether every edge has the weight 1."""
+        return bool((self.weights.data == 1.0).all())
+
+    @cached_property
     def total(self) -> float:
         """Weight of all edges, each once."""
         return float(self.edges.weight.sum())

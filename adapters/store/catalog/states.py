@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from adapters.errors import StateError, UnknownAdapterError
@@ -43,6 +43,14 @@ class Transition(NamedTuple):
     reason: str
     record: str | None
     at: str
+
+
+class Move(NamedTuple):
+    """A wish: bring a revision (full id) into a state, for a reason of one line."""
+
+    revision: str
+    to: State
+    reason: str
 
 
 class States:
@@ -98,6 +106,20 @@ class States:
         now = utc_now()
         with self._catalog.writing() as db:
             return {revision: advance(db, revision, to, reason, now) for revision, to in moves.items()}
+
+    def follow(self, moves: Sequence[Move]) -> None:
+        """Make moves one after another at one moment, leaving out those that are not legal.
+
+        For a log of moves that is written later: what somebody else decided in between holds.
+
+        Raises:
+            UnknownAdapterError: no such revision; nothing was written.
+        """
+        now = utc_now()
+        with self._catalog.writing() as db:
+            for revision, to, reason in moves:
+                if to in LEGAL[state_of(db, revision)]:
+                    advance(db, revision, to, reason, now)
 
     def log(self, revision: str) -> list[Transition]:
         """All changes of a revision's state, the oldest first."""

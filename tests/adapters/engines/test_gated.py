@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -15,7 +15,7 @@ from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest, GenerateResult, Sampling, ScoreRequest, ScoreResult
 from adapters.errors import NotReadyError, StateError
 from adapters.lora.adapter import Adapter
-from adapters.store.catalog.states import State
+from adapters.store.catalog.states import LEGAL, Move, State
 from adapters.store.tiers.reader import TieredAdapters
 from tests.adapters.engines.random_adapters import Shelf
 
@@ -23,7 +23,7 @@ CANARY = Canary((1, 2, 3))
 
 
 class Book:
-    """States in memory; that moves are legal is the store's own test."""
+    """States in memory."""
 
     def __init__(self, revisions: Collection[str]) -> None:
         self.states: dict[str, State] = dict.fromkeys(revisions, "registered")
@@ -32,10 +32,11 @@ class Book:
     def of_each(self, revisions: Collection[str]) -> Mapping[str, State]:
         return {r: self.states[r] for r in revisions if r in self.states}
 
-    def advance(self, revision: str, to: State, reason: str) -> State:
-        before, self.states[revision] = self.states[revision], to
-        self.reasons.append((revision, to, reason))
-        return before
+    def follow(self, moves: Sequence[Move]) -> None:
+        for revision, to, reason in moves:
+            if to in LEGAL[self.states[revision]]:
+                self.states[revision] = to
+                self.reasons.append((revision, to, reason))
 
 
 class Spy:

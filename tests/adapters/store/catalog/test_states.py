@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.errors import StateError, UnknownAdapterError
 from adapters.store import AdapterStore
-from adapters.store.catalog.states import LEGAL, STATES, State
+from adapters.store.catalog.states import LEGAL, STATES, Move, State
 from tests.adapters.store.samples import publish
 
 
@@ -67,3 +67,20 @@ def test_an_unknown_revision_has_no_state(store: AdapterStore) -> None:
     with pytest.raises(UnknownAdapterError, match="full id"):
         store.states.of("ada")
     assert store.states.log("ada") == []
+
+
+def test_moves_that_are_followed_leave_out_the_illegal_ones(store: AdapterStore) -> None:
+    ada, bob = publish(store, "ada", 0), publish(store, "bob", 1)
+    store.states.follow(
+        [
+            Move(ada, "prewarming", "asked"),
+            Move(bob, "served", "never ready"),
+            Move(ada, "ready", "passed"),
+            Move(bob, "retired", "unwanted"),
+        ]
+    )
+    assert store.states.of_each([ada, bob]) == {ada: "ready", bob: "retired"}
+    assert [t.reason for t in store.states.log(ada)] == ["asked", "passed"]
+    with pytest.raises(UnknownAdapterError):
+        store.states.follow([Move(ada, "served", ""), Move("0" * 64, "retired", "")])
+    assert store.states.of(ada) == "ready"
