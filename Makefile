@@ -35,6 +35,9 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.serving
 	$(BIN)/python -m benchmarks.platform
+	$(BIN)/python -m benchmarks.graph
+	$(BIN)/python -m benchmarks.report
+	$(BIN)/python -m benchmarks.store
 
 clean:
 	rm -rf $(VENV) runs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis log
