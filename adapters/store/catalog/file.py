@@ -102,6 +102,15 @@ class Catalog:
             finally:
                 db.close()
 
+    def require(self) -> None:
+        """Do nothing where there is a catalog.
+
+        Raises:
+            StoreError: there is none, or one that cannot be read; see `reading`.
+        """
+        with self.reading():
+            return
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A consistent view for the time of the block.

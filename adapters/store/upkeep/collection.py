@@ -89,8 +89,7 @@ def collect(
             planned = _unname(db, store, wanted, now, now - grace)
             db.execute("ROLLBACK TO rehearsal")
         return replace(planned, applied=False)
-    with store.catalog.reading():
-        pass  # where there is no store, no lock file is to be made
+    store.catalog.require()  # where there is no store, no lock file is to be made
     store.sweep()
     with disk_errors(store.root), held(store.layout.lock, exclusive=True, wait=store.wait):
         with store.catalog.writing() as db:

@@ -105,7 +105,6 @@ def _report(checked: int, found: Iterable[Finding], mended: Iterable[Finding]) -
 @contextmanager
 def _alone(store: AdapterStore) -> Iterator[None]:
     """Without writers: only so their work can be told from what dead ones left."""
-    with store.catalog.reading():
-        pass  # where there is no store, no lock file is to be made
+    store.catalog.require()  # where there is no store, no lock file is to be made
     with disk_errors(store.root), held(store.layout.lock, exclusive=True, wait=store.wait):
         yield
