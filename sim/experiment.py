@@ -13,12 +13,13 @@ import pandas as pd
 
 from adapters.engines.metered import MeteredEngine
 from adapters.engines.protocol import Engine
-from adapters.store import AdaptersFor, AdapterStore
+from adapters.store import AdapterStore
 from agents.bindings import AdapterRefs, bind
 from agents.policy import StructuredPolicy
 from sim.adapter_evidence import keep_rollouts
 from sim.cell import grid
 from sim.comparison import compare_run
+from sim.engines import open_engine
 from sim.errors import RunDirError
 from sim.feeds import FeedPolicy
 from sim.measuring import CellMeasures, measure
@@ -101,7 +102,7 @@ def _run(
     with clock.measuring("adapters"):
         refs = obtain_adapters(scenario, ready, store, watcher, run.path / "training")
     enter("running", adapters={"own": dict(refs.own), "pooled": refs.pooled, "zero": refs.zero})
-    engine = MeteredEngine(_engine(scenario, ready, store))
+    engine = MeteredEngine(open_engine(scenario, ready.base, store))
     try:
         for key in grid(scenario):
             cell = run.cell(key)
@@ -148,15 +149,6 @@ def _run_cell(
     )
     simulation.run(cell, watcher)
     return measure(cell, world.population, ready.scorer, scenario.stance.weights, block.steps)
-
-
-def _engine(scenario: Scenario, ready: Prepared, store: AdapterStore) -> Engine:
-    from adapters.engines.local import LocalEngine
-    from adapters.store.tiers.reader import TieredAdapters
-
-    block = scenario.engine
-    adapters = TieredAdapters(AdaptersFor(ready.base, store), warm_bytes=block.warm_mib << 20)
-    return LocalEngine(ready.base, adapters, max_slots=block.max_slots, token_budget=block.token_budget)
 
 
 def _check_directory(run: RunDir, scenario: Scenario, resume: bool) -> None:
