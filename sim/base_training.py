@@ -10,14 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from adapters.bases.chat import ChatEncoder
+from adapters.bases.pretraining.rows import Row, Span
+from adapters.bases.pretraining.run import CHECKPOINT
+from adapters.bases.pretraining.training import MoeProgress, MoeTraining, train_moe
 from adapters.bases.tiny_export import export_tiny_base
-from adapters.bases.tiny_rows import Row, Span
-from adapters.bases.tiny_run import CHECKPOINT
+from adapters.bases.tiny_model import TinyShape, new_model
 from adapters.bases.tiny_tokenizer import train_tokenizer
-from adapters.bases.tiny_training import TINY_TOKENS, TinyProgress, TinyTraining, train_tiny_moe
 from agents.synthetic.community import make_community
 from agents.synthetic.curriculum import LearnedRow, held_out_rows, tokenizer_texts, training_rows
 from sim.progress import Silent, Watcher
+
+TINY_TOKENS = 13_000_000
+"""Training tokens of the shipped base: about one pass over its community."""
 
 _TASK = "tiny-moe tokens"
 
@@ -65,16 +69,24 @@ def train_tiny_base(
     encoder = ChatEncoder(tokenizer)
     rows = [_row(r) for r in training_rows(order, community, encoder)]
     held_out = {name: [_row(r) for r in rs] for name, rs in held_out_rows(unseen, encoder).items()}
-    recipe = TinyTraining(tokens=tokens, seed=seed)
+    recipe, shape = MoeTraining(tokens=tokens, seed=seed), TinyShape()
     watcher.begin(_TASK, tokens)
-    model = train_tiny_moe(tokenizer, rows, held_out, recipe, work_dir=out, on_progress=_telling(watcher))
+    model = train_moe(
+        new_model(shape, tokenizer, seed),
+        rows,
+        held_out,
+        recipe,
+        work_dir=out,
+        facts=asdict(shape),
+        on_progress=_telling(watcher),
+    )
     export_tiny_base(out, model, tokenizer, recipe, held_out, facts=asdict(plan))
     (out / CHECKPOINT).unlink()
     return out
 
 
-def _telling(watcher: Watcher) -> Callable[[TinyProgress], None]:
-    def tell(progress: TinyProgress) -> None:
+def _telling(watcher: Watcher) -> Callable[[MoeProgress], None]:
+    def tell(progress: MoeProgress) -> None:
         held_out = ", ".join(f"{name} {loss:.2f}" for name, loss in progress.held_out.items())
         done = min(progress.tokens, progress.total_tokens)
         watcher.advance(_TASK, done, f"loss {progress.train_loss:.2f}; held out: {held_out or 'not yet'}")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import PreTrainedModel
+from transformers import PretrainedConfig, PreTrainedModel
 from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
 from transformers.models.qwen3_moe.modeling_qwen3_moe import Qwen3MoeSparseMoeBlock
 
@@ -100,3 +100,8 @@ def _run_in_place(block: Any, x: Tensor, counts: list[int], share: Tensor) -> Te
         else:  # somebody wrapped the linears, PEFT for one
             into.copy_(expert(part))
     return out.mul_(share)
+
+
+def expert_count(config: PretrainedConfig) -> int:
+    """Experts of each mixture-of-experts layer; 0 for a dense model."""
+    return int(getattr(config, "num_experts", getattr(config, "num_local_experts", 0)) or 0)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from adapters.bases.tiny_evaluation import evaluate
-from adapters.bases.tiny_rows import Row
-from adapters.bases.tiny_training import TinyTraining
+from adapters.bases.pretraining.evaluation import evaluate
+from adapters.bases.pretraining.rows import Row
+from adapters.bases.pretraining.training import MoeTraining
 
 
 class Rounded(NamedTuple):
@@ -28,7 +28,7 @@ def export_tiny_base(
     out: Path,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
-    recipe: TinyTraining,
+    recipe: MoeTraining,
     held_out: Mapping[str, Sequence[Row]],
     *,
     facts: Mapping[str, object],
@@ -65,7 +65,7 @@ def _mean_loss(model: PreTrainedModel, held_out: Mapping[str, Sequence[Row]]) ->
 
 def _card(
     model: PreTrainedModel,
-    recipe: TinyTraining,
+    recipe: MoeTraining,
     losses: Mapping[str, float],
     exact: float,
     options: Sequence[Rounded],

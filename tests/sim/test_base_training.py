@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 from adapters.bases.loader import load_base
-from adapters.bases.tiny_run import CHECKPOINT, LOG
+from adapters.bases.pretraining.run import CHECKPOINT, LOG
 from sim.base_training import CommunityPlan, train_tiny_base
 
 PLAN = CommunityPlan(users=6, posts_per_user=6, interactions_per_user=4, held_out_users=2)
@@ -33,6 +33,6 @@ def test_a_base_is_trained_and_loads_as_a_toy(tmp_path: Path) -> None:
     assert base.is_toy
     assert not (folder / CHECKPOINT).exists()
     with (folder / LOG).open() as stream:
-        assert len(list(csv.DictReader(stream))) == 1
+        assert len(list(csv.DictReader(stream))) == 2  # first weights, then the end
     assert listener.notes[1] == "tiny-moe tokens 20000"
     assert listener.notes[-1].startswith("20000 loss ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from adapters.bases.loader import load_base
-from adapters.bases.tiny_evaluation import evaluate
+from adapters.bases.pretraining.evaluation import evaluate
 from adapters.bases.tiny_export import export_tiny_base
 from adapters.bases.tiny_model import new_model
 from adapters.bases.tiny_tokenizer import train_tokenizer

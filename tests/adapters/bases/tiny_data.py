@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from adapters.bases.pretraining.rows import Row, Span
+from adapters.bases.pretraining.training import MoeTraining
 from adapters.bases.tiny_model import TinyShape
-from adapters.bases.tiny_rows import Row, Span
-from adapters.bases.tiny_training import TinyTraining
 
 SHAPE = TinyShape(hidden=32, layers=2, heads=2, kv_heads=1, head_dim=16, expert_width=32, experts=4)
-RECIPE = TinyTraining(tokens=6_000, batch_tokens=256, learning_rate=1e-2, eval_tokens=2_000, seed=3)
+RECIPE = MoeTraining(tokens=6_000, batch_tokens=256, learning_rate=1e-2, eval_tokens=2_000, seed=3)
 
 
 def counting(start: int, length: int, weight: float = 1.0) -> Row:

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from adapters.bases.tiny_evaluation import evaluate
-from adapters.bases.tiny_run import CHECKPOINT, LOG
+from adapters.bases.pretraining.evaluation import evaluate
+from adapters.bases.pretraining.run import CHECKPOINT, LOG
+from adapters.bases.pretraining.training import MoeProgress, MoeTraining, train_moe
+from adapters.bases.tiny_model import new_model
 from adapters.bases.tiny_tokenizer import train_tokenizer
-from adapters.bases.tiny_training import TinyProgress, TinyTraining, train_tiny_moe
 from adapters.errors import TrainingError
 from tests.adapters.bases.tiny_data import HELD_OUT, RECIPE, ROWS, SHAPE
 
@@ -20,15 +21,14 @@ TOKENIZER = train_tokenizer(["nothing"], vocab_size=260)
 
 
 def train(
-    work_dir: Path, recipe: TinyTraining = RECIPE, interrupt_after: int | None = None
+    work_dir: Path, recipe: MoeTraining = RECIPE, interrupt_after: int | None = None
 ) -> torch.nn.Module:
-    def watch(progress: TinyProgress) -> None:
+    def watch(progress: MoeProgress) -> None:
         if interrupt_after is not None and progress.tokens >= interrupt_after:
             raise InterruptedError
 
-    return train_tiny_moe(
-        TOKENIZER, ROWS, HELD_OUT, recipe, work_dir=work_dir, shape=SHAPE, on_progress=watch
-    )
+    model = new_model(SHAPE, TOKENIZER, recipe.seed)
+    return train_moe(model, ROWS, HELD_OUT, recipe, work_dir=work_dir, on_progress=watch)
 
 
 def weights(model: torch.nn.Module) -> torch.Tensor:
@@ -46,7 +46,7 @@ def test_held_out_loss_falls_and_the_log_tells(trained: tuple[torch.nn.Module, P
     with (folder / LOG).open() as stream:
         lines = list(csv.DictReader(stream))
     losses = [float(line["held_out_counts"]) for line in lines]
-    assert len(losses) == 3
+    assert len(losses) == 1 + 3  # before the first step, then after every 2,000 of 6,000 tokens
     assert losses[-1] < 0.5 * losses[0]
     assert evaluate(model, HELD_OUT["counts"]).loss == pytest.approx(losses[-1], abs=1e-5)
     for layer in range(SHAPE.layers):
@@ -67,7 +67,7 @@ def test_an_interrupted_run_ends_where_the_whole_one_ends(
     with pytest.raises(InterruptedError):
         train(tmp_path, interrupt_after=2_000)
     assert (tmp_path / CHECKPOINT).is_file()
-    assert len((tmp_path / LOG).read_text().splitlines()) == 2  # header and the first evaluation
+    assert len((tmp_path / LOG).read_text().splitlines()) == 3  # header, first weights, 2,000 tokens
     assert torch.equal(weights(train(tmp_path)), weights(trained[0]))
     assert (tmp_path / LOG).read_text() == (trained[1] / LOG).read_text()
 
@@ -80,9 +80,19 @@ def test_a_checkpoint_of_another_recipe_is_not_taken_up(trained: tuple[torch.nn.
 def test_empty_data_is_refused(tmp_path: Path) -> None:
     for rows, held_out in (([], HELD_OUT), (ROWS, {}), (ROWS, {"counts": []})):
         with pytest.raises(TrainingError, match="got an empty list"):
-            train_tiny_moe(TOKENIZER, rows, held_out, RECIPE, work_dir=tmp_path, shape=SHAPE)
+            train_moe(new_model(SHAPE, TOKENIZER, 1), rows, held_out, RECIPE, work_dir=tmp_path)
 
 
 def test_a_loss_that_explodes_stops_training(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="lower the learning rate"):
         train(tmp_path, replace(RECIPE, learning_rate=1e30))
+
+
+def test_parameters_that_need_no_gradient_stay_as_they_are(tmp_path: Path) -> None:
+    model = new_model(SHAPE, TOKENIZER, 1)
+    kept = model.model.embed_tokens.weight.requires_grad_(False)
+    before = kept.clone()
+    moved = model.model.layers[0].mlp.gate.weight.clone()
+    train_moe(model, ROWS, HELD_OUT, RECIPE, work_dir=tmp_path)
+    assert torch.equal(kept, before)
+    assert not torch.equal(model.model.layers[0].mlp.gate.weight, moved)

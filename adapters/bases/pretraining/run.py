@@ -1,4 +1,4 @@
-"""What a training run of the tiny base remembers: counters, the log file, the checkpoint it resumes from."""
+"""What a training run of a base remembers: counters, the log file, the checkpoint it resumes from."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from adapters.bases.tiny_evaluation import evaluate
-from adapters.bases.tiny_rows import Row
+from adapters.bases.pretraining.evaluation import evaluate
+from adapters.bases.pretraining.rows import Row
 from adapters.errors import TrainingError
 
 CHECKPOINT, LOG = "checkpoint.pt", "training_log.csv"

@@ -1,4 +1,4 @@
-"""How well the tiny base knows people it never met: held-out loss and expert load."""
+"""How well a base knows people it never met: held-out loss and expert load."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
-from adapters.bases.tiny_model import assignment_shares
-from adapters.bases.tiny_rows import Row, batches, collate
+from adapters.bases.experts import expert_count
+from adapters.bases.pretraining.balance import assignment_shares
+from adapters.bases.pretraining.rows import Row, batches, collate
 
 
 class HeldOut(NamedTuple):
@@ -27,7 +28,7 @@ def evaluate(model: PreTrainedModel, rows: Sequence[Row], batch_tokens: int = 81
     """Loss and expert load on `rows`; the model's mode is left as it was."""
     pad, top_k = int(model.config.pad_token_id), int(model.config.num_experts_per_tok)
     total, count = 0.0, 0
-    load = torch.zeros(model.config.num_hidden_layers, model.config.num_experts)
+    load = torch.zeros(model.config.num_hidden_layers, expert_count(model.config))
     was_training = model.training
     model.eval()
     for group in batches(np.random.default_rng(0), rows, batch_tokens):

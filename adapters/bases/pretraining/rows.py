@@ -1,4 +1,4 @@
-"""Training rows of the tiny base and their grouping into batches of similar length."""
+"""Training rows of a base and their grouping into batches of similar length."""
 
 from __future__ import annotations
 

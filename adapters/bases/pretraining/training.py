@@ -1,30 +1,31 @@
-"""Training the shipped toy base: a small Qwen3-MoE language model, from scratch, on rows handed in."""
+"""Training a mixture-of-experts base on rows handed in: from first weights, or further."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedModel
 
 from adapters.bases.experts import fuse_experts
-from adapters.bases.tiny_model import TinyShape, load_balance, new_model
-from adapters.bases.tiny_rows import Batch, Row, batches, collate
-from adapters.bases.tiny_run import CHECKPOINT, LOG, resume
+from adapters.bases.pretraining.balance import load_balance
+from adapters.bases.pretraining.rows import Batch, Row, batches, collate
+from adapters.bases.pretraining.run import CHECKPOINT, LOG, resume
 from adapters.errors import TrainingError
 
-TINY_TOKENS = 13_000_000
-"""Training tokens of the shipped base: about one pass over its community."""
+TELL_EVERY = 10
+"""Steps between two reports of progress."""
 
 
 @dataclass(frozen=True, slots=True)
-class TinyTraining:
+class MoeTraining:
     """Recipe.
 
     Args:
@@ -38,7 +39,7 @@ class TinyTraining:
         seed: of the first weights and the order of rows.
     """
 
-    tokens: int = TINY_TOKENS
+    tokens: int
     batch_tokens: int = 4096
     learning_rate: float = 2.5e-3
     warmup_share: float = 0.03
@@ -50,7 +51,7 @@ class TinyTraining:
 
 
 @dataclass(frozen=True, slots=True)
-class TinyProgress:
+class MoeProgress:
     """Where training stands: tokens seen, smoothed training loss (nats per token), latest held-out losses."""
 
     tokens: int
@@ -59,45 +60,46 @@ class TinyProgress:
     held_out: Mapping[str, float]
 
 
-def train_tiny_moe(
-    tokenizer: PreTrainedTokenizerFast,
+def train_moe(
+    model: PreTrainedModel,
     rows: Sequence[Row],
     held_out: Mapping[str, Sequence[Row]],
-    recipe: TinyTraining,
+    recipe: MoeTraining,
     *,
     work_dir: Path,
-    shape: TinyShape | None = None,
-    on_progress: Callable[[TinyProgress], None] | None = None,
+    facts: Mapping[str, Any] = MappingProxyType({}),
+    on_progress: Callable[[MoeProgress], None] | None = None,
 ) -> PreTrainedModel:
     """Train a model; interrupted training goes on from the checkpoint in `work_dir`, which stays there.
 
     Args:
-        tokenizer: decides vocabulary and special ids.
+        model: float32, with a padding id in its config; trained in place. Parameters that need no gradient stay
+            as they are.
         rows: training rows, read as often as `recipe.tokens` asks for.
-        held_out: rows of unseen people by name; their losses go to the log in `work_dir`.
-        recipe: everything else; together with `rows` it determines the result on one machine.
+        held_out: rows of unseen people by name; their losses go to the log in `work_dir`, the first before training.
+        recipe: everything else; together with `rows` and the first weights it determines the result on one machine.
         work_dir: existing folder for log and checkpoint.
-        shape: sizes; the shipped ones by default.
-        on_progress: called every 50 steps and after every evaluation.
+        facts: what else a checkpoint must agree with to be taken up, such as the shape of the model.
+        on_progress: called every `TELL_EVERY` steps and after every evaluation.
 
     Returns:
-        The trained model in float32, in eval mode.
+        The model, in eval mode.
 
     Raises:
         TrainingError: when there are no rows, the loss is not finite, or the checkpoint in `work_dir`
             belongs to another recipe.
     """
     if not rows or not held_out or not all(held_out.values()):
-        raise TrainingError("training the tiny base needs training rows and held-out rows; got an empty list")
-    shape = shape or TinyShape()
-    model = new_model(shape, tokenizer, recipe.seed)
+        raise TrainingError("training a base needs training rows and held-out rows; got an empty list")
     fuse_experts(model)
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, recipe.weight_decay), betas=(0.9, 0.98), fused=True
     )
     checkpoint, log = work_dir / CHECKPOINT, work_dir / LOG
-    settings = asdict(recipe) | asdict(shape)
+    settings = asdict(recipe) | dict(facts)
     state = resume(checkpoint, model, optimizer, settings)
+    if not state.lines:
+        state.evaluate(model, held_out, 0.0, log)
     model.train()
     done = state.steps
     for step, batch_rows in enumerate(_endless(recipe, rows)):
@@ -108,19 +110,19 @@ def train_tiny_moe(
         rate = _rate(recipe, state.tokens)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = collate(batch_rows, int(tokenizer.pad_token_id))
+        batch = collate(batch_rows, int(model.config.pad_token_id))
         state.count(batch.tokens, _step(model, optimizer, batch, recipe))
-        due = state.tokens >= recipe.tokens or state.tokens // recipe.eval_tokens > len(state.lines)
+        due = state.tokens >= recipe.tokens or state.tokens // recipe.eval_tokens >= len(state.lines)
         if due:
             state.evaluate(model, held_out, rate, log)
             state.save(checkpoint, model, optimizer, settings)
-        if on_progress and (due or state.steps % 50 == 0):
-            on_progress(TinyProgress(state.tokens, recipe.tokens, state.smooth_loss, state.held_out))
+        if on_progress and (due or state.steps % TELL_EVERY == 0):
+            on_progress(MoeProgress(state.tokens, recipe.tokens, state.smooth_loss, state.held_out))
     return model.eval()
 
 
 def _step(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, batch: Batch, recipe: TinyTraining
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, batch: Batch, recipe: MoeTraining
 ) -> float:
     """One optimizer step; returns the plain mean loss of the batch, nats per learned token."""
     out = model.model(input_ids=batch.ids, output_router_logits=True, use_cache=False)
@@ -139,12 +141,13 @@ def _step(
 
 
 def _parameter_groups(model: PreTrainedModel, weight_decay: float) -> list[dict[str, Any]]:
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    others = [p for p in model.parameters() if p.ndim < 2]
+    trained = [p for p in model.parameters() if p.requires_grad]
+    matrices = [p for p in trained if p.ndim >= 2]
+    others = [p for p in trained if p.ndim < 2]
     return [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _rate(recipe: TinyTraining, tokens: int) -> float:
+def _rate(recipe: MoeTraining, tokens: int) -> float:
     done = tokens / recipe.tokens
     if done < recipe.warmup_share:
         return recipe.learning_rate * (done + 1e-3) / recipe.warmup_share
@@ -152,7 +155,7 @@ def _rate(recipe: TinyTraining, tokens: int) -> float:
     return float(recipe.learning_rate * (0.05 + 0.95 * cosine))
 
 
-def _endless(recipe: TinyTraining, rows: Sequence[Row]) -> Iterator[list[Row]]:
+def _endless(recipe: MoeTraining, rows: Sequence[Row]) -> Iterator[list[Row]]:
     rng = np.random.default_rng(recipe.seed)
     while True:
         yield from batches(rng, rows, recipe.batch_tokens)

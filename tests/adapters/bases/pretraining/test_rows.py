@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.bases.tiny_rows import Row, Span, batches, collate
+from adapters.bases.pretraining.rows import Row, Span, batches, collate
 
 
 @st.composite

@@ -1,0 +1,1 @@
+"""Training whole mixture-of-experts bases: rows, the loop, balance of experts, held-out losses."""
