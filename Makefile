@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM := false
+PLURES_VLLM_ENV ?= .venv-vllm
 
-.PHONY: setup demo test test-slow lint bench clean
+.PHONY: setup demo test test-vllm test-dashboard test-slow screenshots lint bench chromium clean
 
 setup: $(STAMP)
 
@@ -28,6 +29,21 @@ lint: $(STAMP)
 test: lint
 	$(BIN)/pytest -q
 
+test-vllm: $(STAMP)
+	$(BIN)/plures serve install --env $(PLURES_VLLM_ENV)
+	PLURES_VLLM_ENV=$(PLURES_VLLM_ENV) $(BIN)/pytest -q -m vllm
+
+test-dashboard: $(STAMP) chromium
+	$(BIN)/pytest -q -m browser
+
+chromium:
+	command -v chromium || command -v chromium-browser || command -v google-chrome || { \
+	  test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -q && apt-get install -qy --no-install-recommends chromium; } || { \
+	  echo "The browser tests need Chromium: install it, on Debian with: sudo apt-get install chromium"; exit 1; }
+
+screenshots: $(STAMP) chromium
+	$(BIN)/python -m dashboards.screenshots
+
 test-slow: $(STAMP)
 	$(BIN)/pytest -q -m slow
 
@@ -40,4 +56,4 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.store
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis log
+	rm -rf $(VENV) runs out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis log

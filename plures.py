@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from agents.loading import load_corpus as load_corpus
     from agents.synthetic.community import make_community as make_community
     from sim.experiment import run_experiment
+    from sim.interview import Interview as Interview
+    from sim.interview import Studio as Studio
     from sim.run_dir import RunDir as RunDir
     from sim.run_dir import open_run as open_run
     from sim.scenario import Scenario as Scenario
@@ -26,9 +28,11 @@ if TYPE_CHECKING:
 
 _HOME = {
     "AdapterStore": ("adapters.store", "AdapterStore"),
+    "Interview": ("sim.interview", "Interview"),
     "LocalEngine": ("adapters.engines.local", "LocalEngine"),
     "RunDir": ("sim.run_dir", "RunDir"),
     "Scenario": ("sim.scenario", "Scenario"),
+    "Studio": ("sim.interview", "Studio"),
     "load_base": ("adapters.bases.loader", "load_base"),
     "load_corpus": ("agents.loading", "load_corpus"),
     "load_scenario": ("sim.scenario_file", "load_scenario"),

@@ -70,3 +70,11 @@ class RetiredError(AdapterError):
 
 class StateError(AdapterError):
     """A serving state that a revision cannot enter from where it is."""
+
+
+class ServerError(AdapterError):
+    """A vLLM server, or the environment it runs in, that is missing, unfinished, broken or not what was asked for."""
+
+
+class ServerLostError(ServerError):
+    """A server that stopped answering in the middle of the work; of the batch that was under way nothing counts."""

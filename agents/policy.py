@@ -86,12 +86,7 @@ class StructuredPolicy:
             DecisionError: kind `engine_…` when the engine failed, `truncated` when the reply was cut at
                 `max_new_tokens`, else as `agents.reply.parse_reply` says.
         """
-        _refuse_engine_error(result)
-        if result.finish_reason == "length":
-            raise DecisionError(
-                "truncated", f"the reply was cut after {result.completion_tokens} tokens: {result.text!r}"
-            )
-        return parse_reply(result.text, observation.feed, observation.open_to)
+        return parse_reply(checked(result), observation.feed, observation.open_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +117,20 @@ class ScriptedPolicy:
         """
         _refuse_engine_error(result)
         return self.script(observation)
+
+
+def checked(result: GenerateResult) -> str:
+    """The text of a reply that came, and came whole.
+
+    Raises:
+        DecisionError: kind `engine_…` when the engine failed, `truncated` when the reply was cut.
+    """
+    _refuse_engine_error(result)
+    if result.finish_reason == "length":
+        raise DecisionError(
+            "truncated", f"the reply was cut after {result.completion_tokens} tokens: {result.text!r}"
+        )
+    return result.text
 
 
 def _refuse_engine_error(result: GenerateResult) -> None:

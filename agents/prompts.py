@@ -12,6 +12,16 @@ from agents.text import clean_text, quote
 INSTRUCTION = "Choose one action. Reply with one line of JSON, the action first."
 
 
+def introduction(handle: str, persona: str) -> str:
+    """`You are @ana. Baker on Mill Street.`: one line, with which every prompt of an agent begins."""
+    return f"You are @{handle}. {clean_text(persona)}".rstrip()
+
+
+def feed_lines(feed: tuple[FeedEntry, ...]) -> list[str]:
+    """A heading, then one line for each entry."""
+    return ["Feed:", *(feed_line(n, e) for n, e in enumerate(feed, 1))] if feed else ["Feed: empty"]
+
+
 def feed_line(number: int, entry: FeedEntry) -> str:
     """`[2] @ana, 3 likes, you liked: "text"`: one numbered line."""
     marks = "".join(
@@ -41,7 +51,6 @@ def decision_prompt(
     Returns:
         A system message (who the agent is, what to reply) and a user message (feed, open actions).
     """
-    lines = ["Feed:", *(feed_line(n, e) for n, e in enumerate(feed, 1))] if feed else ["Feed: empty"]
-    lines.append("Actions: " + ", ".join(open_to.actions))
-    who = f"You are @{handle}. {clean_text(persona)}".rstrip()
+    lines = [*feed_lines(feed), "Actions: " + ", ".join(open_to.actions)]
+    who = introduction(handle, persona)
     return (Message("system", f"{who}\n{INSTRUCTION}"), Message("user", "\n".join(lines)))

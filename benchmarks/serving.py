@@ -1,7 +1,7 @@
 """Serving many adapters in one batch: the local engine against PEFT's `adapter_names`, and against no adapters.
 
 Every contestant answers the same requests greedily, prompts and replies of fixed length, and the tokens of
-the local engine and of PEFT are compared in the run that is timed.
+the local engine and of PEFT are compared in the run that is timed. `benchmarks.serving_vllm` measures a vLLM server.
 
     python -m benchmarks.serving [--quick] [--json]
 """

@@ -59,6 +59,39 @@ def lorenz_curve(values: ArrayLike, points: int | None = None) -> Lorenz:
     return Lorenz(kept / n, np.minimum(shares[kept], 1.0))
 
 
+class Exceedance(NamedTuple):
+    """How often values are at least as large as each that occurs.
+
+    Args:
+        value: different values, rising.
+        share: of all values that are at least so large, falling from 1; never 0.
+    """
+
+    value: NDArray[np.float64]
+    share: NDArray[np.float64]
+
+
+def exceedance(values: ArrayLike) -> Exceedance:
+    """The complementary cumulative distribution: P(X ≥ x) at every x that occurs.
+
+    On two logarithmic axes a power law is a straight line.
+
+    Args:
+        values: [n], ≥ 0, finite.
+
+    Returns:
+        Both arrays empty without values.
+
+    Raises:
+        MetricInputError: a negative or non-finite value.
+
+    Source: Clauset, Shalizi and Newman 2009 §2.1 (P(x) = Pr(X ≥ x)).
+    """
+    different, counts = np.unique(amounts(values), return_counts=True)
+    at_least = np.cumsum(counts[::-1])[::-1]
+    return Exceedance(different, at_least / max(int(counts.sum()), 1))
+
+
 def half_lives(acts: pd.DataFrame, posts: pd.DataFrame, steps: Sequence[int]) -> pd.DataFrame:
     """Steps from a post's publication until half of the engagement that it has had so far.
 

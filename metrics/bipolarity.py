@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from metrics.errors import MetricInputError
 from metrics.rounding import all_equal
+from metrics.stance_bands import band_of
 
 ALPHA = 1.3
 """In the middle of the range [1, 1.6] that Esteban and Ray's axioms leave."""
@@ -103,7 +104,7 @@ def esteban_ray_polarization(
     if isinstance(groups, int):
         if groups < 2:
             raise MetricInputError(f"groups: got {groups}; expected at least 2 parts of [−1, 1]")
-        labels = ((known + 1.0) * (groups / 2.0)).clip(upper=groups - 1).astype(int)
+        labels = band_of(known, groups)
     else:
         labels = groups.reindex(known.index).dropna()
         known = known[labels.index]

@@ -35,9 +35,10 @@ def cascade_nodes(
             and where there is none on the post itself. None keeps the platform's record.
 
     Returns:
-        One row a node, parents before children: `kind` (`post`, `repost`, `quote`, `comment`), `user_id`,
-        `step`, `root` and `parent` (row numbers; a post is its own root and has parent `NO_PARENT`).
-        Comments hang on the post or quote commented on: they are not passed on.
+        One row a node, parents before children: `kind` (`post`, `repost`, `quote`, `comment`), `place` (row
+        of `comments` for a comment, else of `posts`), `user_id`, `step`, `root` and `parent` (row numbers; a
+        post is its own root and has parent `NO_PARENT`). Comments hang on the post or quote commented on: they
+        are not passed on.
 
     Raises:
         MetricInputError: a share or comment of a post that is not in the table, or that is not earlier.
@@ -121,6 +122,7 @@ def _nodes(posts: pd.DataFrame, comments: pd.DataFrame) -> pd.DataFrame:
     said = pd.DataFrame(
         {
             "kind": kind.to_numpy(),
+            "place": np.arange(len(posts)),
             "user_id": posts["user_id"].to_numpy(),
             "step": posts["created_at"].to_numpy(),
             "about": about.astype("float64").to_numpy(),
@@ -130,6 +132,7 @@ def _nodes(posts: pd.DataFrame, comments: pd.DataFrame) -> pd.DataFrame:
     replies = pd.DataFrame(
         {
             "kind": COMMENT,
+            "place": np.arange(len(comments)),
             "user_id": comments["user_id"].to_numpy(),
             "step": comments["created_at"].to_numpy(),
             "about": comments["post_id"].to_numpy(dtype=np.float64),
@@ -149,7 +152,7 @@ def _nodes(posts: pd.DataFrame, comments: pd.DataFrame) -> pd.DataFrame:
             "posts; pass the whole post table"
         )
     nodes["parent"] = parent.fillna(NO_PARENT).astype("int64")
-    return nodes[["kind", "user_id", "step", "parent"]]
+    return nodes[["kind", "place", "user_id", "step", "parent"]]
 
 
 def _seen_from(nodes: pd.DataFrame, follows: pd.DataFrame) -> NDArray[np.int64]:

@@ -17,14 +17,22 @@ if TYPE_CHECKING:
     from sim.run_dir import CellDir
     from sim.scenario import Scenario
 
-SERVING_PATH = "local engine, {dtype}, {device}"
-"""Filled in with a scenario's engine settings."""
-
+_RENDERERS = {"structured": "decision prompt", "tool_calling": "tool prompt"}
 _COLUMNS = ("adapter", "ok", "prompt_tokens", "reply_tokens")
 
 
+def serving_path(scenario: Scenario) -> str:
+    """What ran the model: `local engine, float32, cpu` or `vLLM`, with the dtype where the server is our own."""
+    engine = scenario.engine
+    match engine.kind:
+        case "local":
+            return f"local engine, {engine.dtype}, {engine.device}"
+        case "vllm":
+            return "vLLM" if engine.servers else f"vLLM, {engine.dtype}"
+
+
 def evaluation_evidence(
-    scores: HeldOutScores, revisions: Mapping[str, str], rendering: Rendering, serving_path: str
+    scores: HeldOutScores, revisions: Mapping[str, str], rendering: Rendering, path: str
 ) -> list[Evidence]:
     """Each person's adapter on the person's own held-out posts, against the others' adapters and the base.
 
@@ -32,7 +40,7 @@ def evaluation_evidence(
         scores: posts under adapters.
         revisions: user id → revision.
         rendering: that made rows of the posts.
-        serving_path: what ran the scoring.
+        path: what ran the scoring; see `serving_path`.
 
     Returns:
         One evaluation for each user with held-out posts: perplexities under the own adapter, the others' (averaged in
@@ -61,7 +69,7 @@ def evaluation_evidence(
                 kind="evaluation",
                 renderer=f"neutral decision prompt, rendering {rendering}",
                 scorer="log-likelihood of own held-out posts, nats per token",
-                serving_path=serving_path,
+                serving_path=path,
                 metrics=metrics,
             )
         )
@@ -90,13 +98,13 @@ def keep_rollouts(store: AdapterStore, scenario: Scenario, run: str, cell: CellD
             f"{store.root}: may only be read, so the rollouts of {cell.key.id} are not written down there"
         )
         return
-    path = SERVING_PATH.format(dtype=scenario.engine.dtype, device=scenario.engine.device)
+    path, renderer = serving_path(scenario), _RENDERERS[scenario.simulation.policy]
     store.evidence.add(
         [
             Evidence(
                 revision=str(revision),
                 kind="rollout",
-                renderer="decision prompt",
+                renderer=renderer,
                 scorer="",
                 serving_path=path,
                 metrics={

@@ -15,6 +15,7 @@ from adapters.store.catalog.shape import shape_of
 from adapters.training.trainer import Progress, TrainedAdapter, train_adapters
 from sim.progress import Watcher
 from sim.scenario import AdaptersBlock
+from sim.training_curves import keep_curves
 from sim.training_jobs import Job
 
 
@@ -51,7 +52,7 @@ def obtain_zero(base: Base, block: AdaptersBlock, store: AdapterStore) -> str:
         data_hash="",
         seed=0,
     )
-    adapter = zero_adapter(base.model, block.spec)
+    adapter = zero_adapter(base.skeleton, block.spec)
     name = store.fitting_name("zero", base.fingerprint, shape_of(adapter))
     return store.publish(adapter, manifest, name=name)
 
@@ -81,6 +82,10 @@ def _train(
         for key, job in jobs.items()
     ]
     revisions = store.publish_many(items)
+    losses = {
+        revision: results[job.name].losses for job, revision in zip(jobs.values(), revisions, strict=True)
+    }
+    keep_curves(store.layout.trainings, _training_id(jobs), losses)
     shutil.rmtree(folder)
     return dict(zip(jobs, revisions, strict=True))
 

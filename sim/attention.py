@@ -15,16 +15,20 @@ from sim.run_dir import RunDir
 COLUMNS = ["condition", "seed", "post_id", "likes", "engagements"]
 
 
-def post_attention(run: RunDir) -> pd.DataFrame:
-    """Likes and engagements of every post and quote at the end of every cell of `run.finished_size`.
+def post_attention(run: RunDir, size: int | None = None) -> pd.DataFrame:
+    """Likes and engagements of every post and quote at the end of every finished cell of a size.
 
     Cells without a platform, in which nobody writes, give no rows.
+
+    Args:
+        run: any part of it finished.
+        size: of the population; `run.finished_size` when None.
 
     Returns:
         Columns `condition`, `seed`, `post_id`, `likes`, `engagements` (likes, comments, reposts and quotes by
         others), in the order of cells.
     """
-    size = run.finished_size
+    size = run.finished_size if size is None else size
     parts = []
     for cell in run.cells():
         if cell.done and cell.key.size == size and cell.database.exists():

@@ -1,28 +1,71 @@
-"""The engine that a scenario asks for."""
+"""The engine that a scenario asks for: checked before anything is trained, opened when there is something to say."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from adapters.engines.protocol import Engine
 from adapters.store import AdaptersFor, AdapterStore
+from sim.engine_blocks import LocalEngineBlock, VllmEngineBlock
+from sim.progress import Silent, Watcher
 from sim.scenario import Scenario
+from sim.served_engine import ServedEngine
 
 if TYPE_CHECKING:
     from adapters.bases.loader import Base
 
 
-def open_engine(scenario: Scenario, base: Base, store: AdapterStore) -> Engine:
+def check_engine(scenario: Scenario, base: Base) -> None:
+    """Find out whether the engine can be had, before the first expensive step.
+
+    Raises:
+        BaseModelError: for weights that do not make the model that the base's config describes.
+        ServerError: for a vLLM server that cannot be had, or cannot serve these adapters.
+    """
+    match scenario.engine:
+        case LocalEngineBlock():
+            _ = base.model
+        case VllmEngineBlock():
+            from sim.vllm_engines import check_server
+
+            check_server(scenario, base)
+
+
+def open_engine(
+    scenario: Scenario,
+    base: Base,
+    store: AdapterStore,
+    *,
+    folder: Path | None = None,
+    watcher: Watcher | None = None,
+) -> Engine:
     """Make the engine ready to answer; its adapters are those of the store.
 
     Args:
         scenario: its `engine` block decides.
         base: as the scenario names it.
         store: where revisions are opened.
+        folder: where a server of our own keeps its log and reads adapters; None for a temporary one.
+        watcher: told of a server's start.
+
+    Raises:
+        As `check_engine`.
     """
-    from adapters.engines.local import LocalEngine
     from adapters.store.tiers.reader import TieredAdapters
 
-    block = scenario.engine
-    adapters = TieredAdapters(AdaptersFor(base, store), warm_bytes=block.warm_mib << 20)
-    return LocalEngine(base, adapters, max_slots=block.max_slots, token_budget=block.token_budget)
+    adapters = TieredAdapters(AdaptersFor(base, store), warm_bytes=scenario.engine.warm_mib << 20)
+    match scenario.engine:
+        case LocalEngineBlock(max_slots=max_slots, token_budget=token_budget):
+            from adapters.engines.local import LocalEngine
+
+            return LocalEngine(base, adapters, max_slots=max_slots, token_budget=token_budget)
+        case VllmEngineBlock():
+            from sim.vllm_engines import open_server
+
+            return open_server(scenario, base, adapters, folder, watcher or Silent())
+
+
+def engine_record(engine: Engine) -> dict[str, Any]:
+    """What the manifest says of an engine of `open_engine`: its kind, and of servers what they are."""
+    return engine.record if isinstance(engine, ServedEngine) else {"kind": "local"}

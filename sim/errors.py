@@ -31,6 +31,18 @@ class GraphError(SimError):
     """A file of edges or labels that cannot be read as asked; names file, line and column."""
 
 
+class RunAgentError(SimError):
+    """An agent or a cell that a run does not have, or nothing of it yet; says what there is."""
+
+
+class InterviewError(SimError):
+    """An interview that cannot be held or kept as asked."""
+
+
+class LabError(SimError):
+    """A result file that cannot be read or written as asked; names file and key."""
+
+
 class SeriesError(SimError):
     """A file of real opinions that cannot be read as asked; names file, line and column."""
 

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from adapters.engines.metered import MeteredEngine
+from adapters.engines.metered import MeteredEngine, Usage
 from adapters.engines.protocol import Engine
+from adapters.errors import ServerLostError
 from adapters.store import AdapterStore
 from agents.bindings import AdapterRefs, bind
-from agents.policy import StructuredPolicy
+from agents.policy import Policy, StructuredPolicy
+from agents.tool_policy import ToolCallingPolicy
 from sim.adapter_evidence import keep_rollouts
 from sim.cell import grid
 from sim.comparison import compare_run
-from sim.engines import open_engine
+from sim.engine_blocks import WHERE_AND_HOW_FAST
+from sim.engines import engine_record, open_engine
 from sim.errors import RunDirError
 from sim.feeds import FeedPolicy
 from sim.measuring import CellMeasures, measure
 from sim.opinion_cell import opinion_model, run_opinion_cell
 from sim.preparation import Prepared, obtain_adapters, prepare
 from sim.progress import Silent, Watcher
+from sim.progress_file import progress_file
 from sim.provenance import hardware, versions
 from sim.report import write_report
 from sim.rng import generator
@@ -33,6 +37,13 @@ from sim.run_dir import FORMAT, CellDir, RunDir, State, write_frame
 from sim.scenario import Scenario
 from sim.scenario_file import as_plain
 from sim.simulation import Simulation
+
+_POLICIES: Mapping[str, Callable[..., Policy]] = {
+    "structured": StructuredPolicy,
+    "tool_calling": ToolCallingPolicy,
+}
+_TOLD = {"versions", "base", "corpus", "engine"}
+_BEFORE_THE_MANIFEST = {".lock", "progress.json", "timings.json"}
 
 
 def run_experiment(
@@ -63,17 +74,18 @@ def run_experiment(
     _check_directory(run, scenario, resume)
     if run.manifest_file.exists() and run.state == "done" and all(cell.done for cell in run.cells()):
         return run
-    watcher = watcher or Silent()
-    with run.locked():
+    with run.locked(), progress_file(run.path, watcher or Silent()) as watcher:
         clock = _Clock(run)
         with clock.measuring("validation"):
             ready = prepare(scenario)
         manifest = _manifest(scenario, ready)
         if run.manifest_file.exists():
             _tell_changes(run.manifest, manifest, watcher)
+            if "engine" in run.manifest:
+                manifest["engine"] = run.manifest["engine"]
         try:
             _run(scenario, ready, run, manifest, AdapterStore(Path(store)), watcher, clock)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ServerLostError):
             run.write_manifest({**run.manifest, "state": "interrupted"})
             raise
         except Exception:
@@ -101,21 +113,27 @@ def _run(
         write_frame(pd.DataFrame([_agent(a) for a in population]), run.population_file(size))
     with clock.measuring("adapters"):
         refs = obtain_adapters(scenario, ready, store, watcher, run.path / "training")
-    enter("running", adapters={"own": dict(refs.own), "pooled": refs.pooled, "zero": refs.zero})
-    engine = MeteredEngine(open_engine(scenario, ready.base, store))
-    try:
-        for key in grid(scenario):
-            cell = run.cell(key)
-            if not cell.done:
-                with clock.measuring(key.id):
-                    measures = _run_cell(scenario, ready, cell, refs, engine, watcher)
-                    if opinion_model(key.condition) is None:
-                        keep_rollouts(store, scenario, run.path.name, cell, watcher)
-                    write_frame(measures.stance, cell.stance_file)
-                    write_frame(measures.values, cell.metrics_file)
-    finally:
-        engine.close()
-        run.add_usage(asdict(engine.spent))
+    adapters = {"own": dict(refs.own), "pooled": refs.pooled, "zero": refs.zero}
+    cells = [cell for cell in map(run.cell, grid(scenario)) if not cell.done]
+    speaking = any(opinion_model(cell.key.condition) is None for cell in cells)
+    run.add_usage(asdict(Usage()))
+    with ExitStack() as stack:
+        engine = None
+        if speaking:
+            with clock.measuring("engine"):
+                opened = open_engine(scenario, ready.base, store, folder=run.path, watcher=watcher)
+            engine = stack.enter_context(_metered(opened, run))
+            record = engine_record(opened)
+            _tell_changes({"engine": manifest.get("engine", record)}, {"engine": record}, watcher)
+            manifest["engine"] = record
+        enter("running", adapters=adapters)
+        for cell in cells:
+            with clock.measuring(cell.key.id):
+                measures = _run_cell(scenario, ready, cell, refs, engine, watcher)
+                if opinion_model(cell.key.condition) is None:
+                    keep_rollouts(store, scenario, run.path.name, cell, watcher)
+                write_frame(measures.stance, cell.stance_file)
+                write_frame(measures.values, cell.metrics_file)
     with clock.measuring("report"):
         write_frame(run.read_metrics(), run.metrics_file)
         compare_run(run).to_csv(run.comparison_file, index=False)
@@ -123,14 +141,30 @@ def _run(
         write_report(run)
 
 
+@contextmanager
+def _metered(engine: Engine, run: RunDir) -> Iterator[MeteredEngine]:
+    """An engine that is closed at the end, however that comes, and its spending written down."""
+    with closing(MeteredEngine(engine)) as metered:
+        try:
+            yield metered
+        finally:
+            run.add_usage(asdict(metered.spent))
+
+
 def _run_cell(
-    scenario: Scenario, ready: Prepared, cell: CellDir, refs: AdapterRefs, engine: Engine, watcher: Watcher
+    scenario: Scenario,
+    ready: Prepared,
+    cell: CellDir,
+    refs: AdapterRefs,
+    engine: Engine | None,
+    watcher: Watcher,
 ) -> CellMeasures:
     key, block = cell.key, scenario.simulation
     world = ready.worlds[key.size, key.seed]
     if name := opinion_model(key.condition):
         model = scenario.opinion_models.model(name)
         return run_opinion_cell(cell, world, name, model, ready.scorer, watcher)
+    assert engine is not None, "language agents are why it was opened"
     bindings = bind(
         key.condition,
         world.population,
@@ -143,7 +177,7 @@ def _run_cell(
         world=world,
         bindings=bindings,
         engine=engine,
-        policy=StructuredPolicy(**block.sampling.model_dump()),
+        policy=_POLICIES[block.policy](**block.sampling.model_dump()),
         feed=FeedPolicy(**block.feed.model_dump()),
         actions=block.actions,
     )
@@ -157,7 +191,7 @@ def _check_directory(run: RunDir, scenario: Scenario, resume: bool) -> None:
     if not run.path.is_dir():
         raise RunDirError(f"{run.path}: is a file; name a folder with --out")
     if not run.manifest_file.exists():
-        if strangers := [p.name for p in run.path.iterdir() if p.name != ".lock"]:
+        if strangers := [p.name for p in run.path.iterdir() if p.name not in _BEFORE_THE_MANIFEST]:
             raise RunDirError(
                 f"{run.path}: not empty and no run (it holds {strangers[0]}). Name another folder with --out."
             )
@@ -168,7 +202,7 @@ def _check_directory(run: RunDir, scenario: Scenario, resume: bool) -> None:
         )
     # A key that the run's version did not know yet has its default.
     before, now = as_plain(run.scenario), as_plain(scenario)
-    if changed := sorted(_differences(before, now)):
+    if changed := sorted(set(_differences(before, now)) - WHERE_AND_HOW_FAST):
         raise RunDirError(
             f"{run.path}: holds a run of another scenario; {', '.join(changed[:5])} differ. "
             "Name another folder with --out, or resume with the scenario it was started with."
@@ -184,8 +218,8 @@ def _differences(before: Any, now: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _tell_changes(before: dict[str, Any], now: dict[str, Any], watcher: Watcher) -> None:
-    for key in ("versions", "base", "corpus"):
-        if changed := sorted(_differences(before[key], now[key], key)):
+    for key in _TOLD & before.keys() & now.keys():
+        if changed := sorted(set(_differences(before[key], now[key], key)) - WHERE_AND_HOW_FAST):
             watcher.say(f"Since this run began, {', '.join(changed)} changed: cells may not be comparable.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -13,7 +15,9 @@ from metrics.cascade import gini
 from metrics.catalogue import CATALOGUE
 from sim.comparison import CONTRAST_COLUMNS
 from sim.figure_style import STYLE, colour, dash, marker
+from sim.figure_traces import add_fill, add_line
 from sim.run_dir import RunDir
+from sim.views.stance import stances
 
 SERIES_METRICS = (
     "polarization_distance",
@@ -26,6 +30,8 @@ SERIES_METRICS = (
     "cross_side_exposure",
     "failure_rate",
 )
+MOST_DOTS = 1000
+"""Users up to which violins show every one of them as a dot."""
 CURVE_POINTS = 200
 """Of each Lorenz curve: more than a screen can show would only swell the file."""
 
@@ -71,14 +77,14 @@ def own_ratios(run: RunDir, compared: pd.DataFrame) -> pd.DataFrame:
     return compared[own].dropna(subset="ratio") if own.any() else compared[own]
 
 
-def ratio_figure(run: RunDir, ratios: pd.DataFrame) -> Captioned:
-    """Ratios of the scenario's own contrast with their intervals.
+def ratio_figure(ratios: pd.DataFrame) -> Captioned:
+    """Ratios of one contrast with their intervals.
 
     Args:
-        run: for its contrast.
-        ratios: of `own_ratios`, at least one.
+        ratios: rows of `compare_run` with a ratio, all of the same two conditions; at least one.
     """
-    compare, rows = run.scenario.compare, ratios.iloc[::-1]
+    treatment, control = ratios[CONTRAST_COLUMNS].iloc[0]
+    rows = ratios.iloc[::-1]
     figure = go.Figure()
     for place, (n, part) in enumerate(rows.groupby("n")):
         figure.add_scatter(
@@ -95,15 +101,14 @@ def ratio_figure(run: RunDir, ratios: pd.DataFrame) -> Captioned:
             },
         )
     figure.add_vline(x=1, line_dash="dot", line_color="#666")
-    figure.update_xaxes(type="log", title_text=f"{compare.treatment} / {compare.control}", range=[-1, 1])
+    figure.update_xaxes(type="log", title_text=f"{treatment} / {control}", range=[-1, 1])
     height = 140 + 22 * rows["metric"].nunique()
     figure.update_layout(
         height=height, **STYLE, margin={"t": 60, "l": 260, "b": 40}, legend={"orientation": "h", "y": 1.05}
     )
     intervals = ", with 95% intervals over seeds" if ratios["ratio_low"].notna().any() else ""
     caption = (
-        f"{compare.treatment} as a multiple of {compare.control}{intervals} (cut at a tenth and tenfold); 1 is no "
-        "change."
+        f"{treatment} as a multiple of {control}{intervals} (cut at a tenth and tenfold); 1 is no change."
     )
     return Captioned(figure, caption)
 
@@ -111,35 +116,43 @@ def ratio_figure(run: RunDir, ratios: pd.DataFrame) -> Captioned:
 def stance_figure(run: RunDir) -> Captioned:
     """Users' final stance by side and condition, all seeds together, for `run.finished_size`."""
     size, last = run.finished_size, run.scenario.simulation.steps
-    side = run.read_population(size).set_index("agent_id")["side"]
-    users = _stances(run, size)
-    users = users[users["step"] == last]
+    users = stances(run, size)
+    figure = stance_violins(users[users["step"] == last], run.manifest["sides"])
+    return Captioned(figure, f"Stance of users after step {last} by side, N = {size}, all seeds together.")
+
+
+def stance_violins(users: pd.DataFrame, sides: Sequence[str]) -> Any:
+    """How stance is spread at one step: a violin for each condition, one half of it for each side.
+
+    Args:
+        users: rows of `sim.views.stance.stances`, all of one step.
+        sides: the two labels, the positive side first.
+    """
     figure = go.Figure()
-    for place, label in enumerate(run.manifest["sides"]):
-        of_side = users[users["user_id"].map(side) == label]
+    for place, label in enumerate(sides):
+        of_side = users[users["side"] == label]
         figure.add_violin(
             x=of_side["condition"],
             y=of_side["stance"],
-            name=label,
+            name=escape(label),
             side=("positive", "negative")[place],
             line={"color": colour(place)},
-            points="all",
+            points="all" if len(users) <= MOST_DOTS else False,
             pointpos=(0.4, -0.4)[place],
             marker={"size": 3, "symbol": marker(place)},
             spanmode="hard",
+            width=0.9,
             meanline_visible=True,
         )
     figure.update_yaxes(range=[-1.05, 1.05], title_text="stance")
     figure.update_layout(height=420, **STYLE, violingap=0, violinmode="overlay", margin={"t": 30, "b": 40})
-    return Captioned(figure, f"Stance of users after step {last} by side, N = {size}, all seeds together.")
+    return figure
 
 
 def stance_bands_figure(run: RunDir) -> Captioned:
     """Each side's stance over steps, condition by condition: median, middle half and middle four fifths."""
     size, last = run.finished_size, run.scenario.simulation.steps
-    side = run.read_population(size).set_index("agent_id")["side"]
-    users = _stances(run, size)
-    users = users.assign(side=users["user_id"].map(side))
+    users = stances(run, size)
     conditions = users["condition"].unique().tolist()
     columns = min(3, len(conditions))
     rows = -(-len(conditions) // columns)
@@ -156,9 +169,12 @@ def stance_bands_figure(run: RunDir) -> Captioned:
         of_condition = users[users["condition"] == condition]
         for place, label in enumerate(run.manifest["sides"]):
             by_step = of_condition[of_condition["side"] == label].groupby("step")["stance"]
-            for low, high in ((0.1, 0.9), (0.25, 0.75)):
-                _fill(figure, by_step.quantile(low), by_step.quantile(high), label, place, **where)
-            _line(figure, by_step.median(), label, place, legend=index == 0, **where)
+            middle, name = by_step.median(), escape(label)
+            steps = middle.index.tolist()
+            for ends in ((0.1, 0.9), (0.25, 0.75)):
+                low, high = (by_step.quantile(end).tolist() for end in ends)
+                add_fill(figure, steps, low, high, name, place, **where)
+            add_line(figure, steps, middle.tolist(), name, place, legend=index == 0, **where)
     figure.update_yaxes(range=[-1.05, 1.05])
     figure.update_yaxes(title_text="stance", col=1)
     figure.update_xaxes(title_text="step", row=rows)
@@ -175,12 +191,16 @@ def stance_bands_figure(run: RunDir) -> Captioned:
     )
 
 
-def lorenz_figure(run: RunDir, attention: pd.DataFrame) -> Captioned:
+def lorenz_figure(
+    run: RunDir, attention: pd.DataFrame, size: int | None = None, seeds: str = "all seeds together"
+) -> Captioned:
     """How unequally likes fall on posts, one curve a condition.
 
     Args:
-        run: for its conditions and size.
+        run: for its conditions.
         attention: of `sim.attention.post_attention`.
+        size: of the population that it is of; `run.finished_size` when None.
+        seeds: which ones it is of, in words.
     """
     figure = go.Figure()
     figure.add_scatter(
@@ -200,45 +220,15 @@ def lorenz_figure(run: RunDir, attention: pd.DataFrame) -> Captioned:
     figure.update_yaxes(title_text="share of likes", range=[0, 1])
     figure.update_layout(height=420, **STYLE, margin={"t": 30, "b": 40})
     caption = (
-        f"Lorenz curves of likes per post, N = {run.finished_size}, all seeds together; the further "
-        f"below the diagonal, the fewer posts hold the likes. Gini coefficients: {', '.join(said)}."
+        f"Lorenz curves of likes per post, N = {size or run.finished_size}, {seeds}; the further below the "
+        f"diagonal, the fewer posts hold the likes. Gini coefficients: {', '.join(said)}."
     )
     return Captioned(figure, caption)
-
-
-def _stances(run: RunDir, size: int) -> pd.DataFrame:
-    """Stances in all finished cells of a size: user_id, step, stance, condition."""
-    frames = [
-        cell.read_stance().assign(condition=cell.key.condition)
-        for cell in run.cells()
-        if cell.done and cell.key.size == size
-    ]
-    return pd.concat(frames, ignore_index=True)
 
 
 def _band(
     figure: Any, by_step: pd.DataFrame, condition: str, place: int, *, legend: bool, row: int, col: int
 ) -> None:
-    where = {"row": row, "col": col}
-    _fill(figure, by_step["min"], by_step["max"], condition, place, **where)
-    _line(figure, by_step["mean"], condition, place, legend=legend, **where)
-
-
-def _fill(
-    figure: Any, low: pd.Series[float], high: pd.Series[float], name: str, place: int, *, row: int, col: int
-) -> None:
-    figure.add_scatter(
-        x=[*low.index, *low.index[::-1]], y=[*high, *low[::-1]], mode="lines", line={"width": 0}, fill="toself",
-        fillcolor=colour(place), opacity=0.15, hoverinfo="skip", showlegend=False, legendgroup=name,
-        row=row, col=col,
-    )  # fmt: skip
-
-
-def _line(
-    figure: Any, middle: pd.Series[float], name: str, place: int, *, legend: bool, row: int, col: int
-) -> None:
-    figure.add_scatter(
-        x=middle.index, y=middle, mode="lines+markers", name=name, legendgroup=name, showlegend=legend,
-        line={"color": colour(place), "dash": dash(place)},
-        marker={"symbol": marker(place), "size": 5}, row=row, col=col,
-    )  # fmt: skip
+    steps, where = by_step.index.tolist(), {"row": row, "col": col}
+    add_fill(figure, steps, by_step["min"].tolist(), by_step["max"].tolist(), condition, place, **where)
+    add_line(figure, steps, by_step["mean"].tolist(), condition, place, legend=legend, **where)

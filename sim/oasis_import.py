@@ -22,7 +22,7 @@ from types import ModuleType
 
 from sim.errors import PlatformError
 
-LOGGERS = ("social.twitter", "social.agent", "social.rec", "oasis.env", "table")
+LOGGERS = ("social.twitter", "social.agent", "social.rec", "oasis.env", "table", "camel")
 _LOCK = threading.Lock()
 
 

@@ -1,4 +1,4 @@
-"""Everything before the first step: validate all, then load the base, fit the stance scorer, obtain adapters."""
+"""Everything before the first step: validate all, fit the stance scorer, obtain adapters."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from agents.bindings import AdapterRefs
 from metrics.stance import StanceScorer
+from sim.engines import check_engine
+from sim.opinion_cell import opinion_model
 from sim.people import People, gather
 from sim.progress import Watcher
 from sim.scenario import Scenario
@@ -56,6 +58,7 @@ def prepare(scenario: Scenario) -> Prepared:
         AgentsError: for a corpus, population or graph that cannot be as asked.
         BaseModelError: for a base that cannot be loaded.
         BaseMismatchError: for adapter targets that the base does not have.
+        ServerError: for a vLLM server that cannot be had, or cannot serve these adapters.
         StanceError, EmbeddingError, JudgementError: for a stance scorer that cannot be had.
     """
     people = gather(scenario)
@@ -65,6 +68,8 @@ def prepare(scenario: Scenario) -> Prepared:
         for seed in scenario.seeds
     }
     base = _base(scenario)
+    if has_language_agents(scenario):
+        check_engine(scenario, base)
     return Prepared(people, base, worlds, fit_scorer(scenario, people, lambda: base))
 
 
@@ -108,6 +113,11 @@ def needs_personal(scenario: Scenario) -> bool:
     return bool({"lora", "permuted"} & set(scenario.conditions))
 
 
+def has_language_agents(scenario: Scenario) -> bool:
+    """Whether any condition needs an engine: an opinion model needs none."""
+    return any(opinion_model(condition) is None for condition in scenario.conditions)
+
+
 def obtain_adapters(
     scenario: Scenario, ready: Ground, store: AdapterStore, watcher: Watcher, checkpoints: Path
 ) -> AdapterRefs:
@@ -131,12 +141,12 @@ def obtain_adapters(
 
 
 def _base(scenario: Scenario) -> Base:
-    """The base, after trying whether it has the adapters' targets."""
-    from adapters.bases.loader import load_base
+    """The base without its weights, after trying whether it has the adapters' targets."""
+    from adapters.bases.loader import open_base
     from adapters.lora.layers import StackedLora
 
-    base = load_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
-    StackedLora.attach(base.model, scenario.adapters.spec, 1).detach()
+    base = open_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
+    StackedLora.attach(base.skeleton, scenario.adapters.spec, 1).detach()
     return base
 
 

@@ -73,7 +73,7 @@ def _content(run: RunDir) -> dict[str, Any]:
 def _figures(run: RunDir, compared: pd.DataFrame, attention: pd.DataFrame) -> list[Captioned]:
     figures = [series_figure(run)]
     if len(ratios := own_ratios(run, compared)):
-        figures.append(ratio_figure(run, ratios))
+        figures.append(ratio_figure(ratios))
     figures += [stance_figure(run), stance_bands_figure(run)]
     if attention["likes"].any():
         figures.append(lorenz_figure(run, attention))

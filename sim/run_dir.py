@@ -16,14 +16,15 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import pandas as pd
+from pydantic import ValidationError
 
 from sim.atomic import write_atomic, write_json
 from sim.cell import CellKey, grid
@@ -33,6 +34,8 @@ from sim.scenario import Scenario
 
 FORMAT = 1
 State = Literal["preparing", "running", "interrupted", "failed", "done"]
+POPULATION_COLUMNS = ("agent_id", "user_id", "handle", "side", "persona", "activity")
+_DO_AGAIN = "Delete the cell's folder (or, of a run's own file, start the run anew), then resume."
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ class CellDir:
 
     def read_stance(self) -> pd.DataFrame:
         """Columns step, user_id, stance."""
-        return _read_parquet(self.stance_file)
+        return _read_parquet(self.stance_file, ("step", "user_id", "stance"))
 
     @property
     def done(self) -> bool:
@@ -73,8 +76,11 @@ class CellDir:
 
     def read_bindings(self) -> dict[int, str | None]:
         """Agent id → adapter revision, or None for the bare base."""
-        record = _read_json(self.path / "cell.json")
-        return {int(agent): revision for agent, revision in record["bindings"].items()}
+        file = self.path / "cell.json"
+        bindings = _read_json(file).get("bindings")
+        if not isinstance(bindings, dict) or not all(agent.isdecimal() for agent in bindings):
+            raise RunDirError(f"{file}: damaged (`bindings` must say who carries what). {_DO_AGAIN}")
+        return {int(agent): revision for agent, revision in bindings.items()}
 
     def write_bindings(self, bindings: dict[int, str | None]) -> None:
         """Record who carries which adapter, before the first step."""
@@ -82,7 +88,7 @@ class CellDir:
 
     def read_metrics(self) -> pd.DataFrame:
         """Columns step, metric, value."""
-        return _read_parquet(self.metrics_file)
+        return _read_parquet(self.metrics_file, ("step", "metric", "value"))
 
 
 class RunDir:
@@ -103,10 +109,11 @@ class RunDir:
             raise RunDirError(
                 f"{path}: no run here (manifest.json is missing). Make one: plures run SCENARIO --out {path}"
             )
-        if run.manifest.get("format", 0) > FORMAT:
-            raise RunDirError(
-                f"{path}: written by a newer Plures (format {run.manifest['format']}). Upgrade Plures."
-            )
+        found = run.manifest.get("format", 0)
+        if not isinstance(found, int):
+            raise RunDirError(f"{run.manifest_file}: damaged (format: got {found!r}; expected a number)")
+        if found > FORMAT:
+            raise RunDirError(f"{path}: written by a newer Plures (format {found}). Upgrade Plures.")
         return run
 
     @property
@@ -136,14 +143,28 @@ class RunDir:
 
     @cached_property
     def scenario(self) -> Scenario:
-        """The scenario as resolved."""
-        return Scenario.model_validate(self.manifest["scenario"])
+        """The scenario as resolved.
+
+        Raises:
+            RunDirError: when the manifest holds none that is valid.
+        """
+        try:
+            return Scenario.model_validate(self.manifest.get("scenario"))
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()[:3]
+            )
+            raise RunDirError(f"{self.manifest_file}: no valid scenario in it ({problems})") from error
 
     @property
     def state(self) -> State:
         """How far the run is, read afresh."""
-        state: State = _read_json(self.manifest_file)["state"]
-        return state
+        state = _read_json(self.manifest_file).get("state")
+        if state not in get_args(State):
+            raise RunDirError(
+                f"{self.manifest_file}: state: got {state!r}; expected one of {', '.join(get_args(State))}"
+            )
+        return cast("State", state)
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Replace the manifest."""
@@ -170,7 +191,7 @@ class RunDir:
 
     def read_population(self, size: int) -> pd.DataFrame:
         """Columns agent_id, user_id, handle, side, persona, activity."""
-        return _read_parquet(self.population_file(size))
+        return _read_parquet(self.population_file(size), POPULATION_COLUMNS)
 
     def read_metrics(self) -> pd.DataFrame:
         """Columns condition, size, seed, step, metric, value: of every cell that is done."""
@@ -240,13 +261,18 @@ def _read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _read_parquet(path: Path) -> pd.DataFrame:
+def _read_parquet(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.exists():
         raise RunDirError(f"{path}: not there (yet)")
     try:
-        return pd.read_parquet(path)
+        frame = pd.read_parquet(path)
     except (OSError, ValueError) as error:
-        raise RunDirError(f"{path}: damaged ({error})") from error
+        raise RunDirError(f"{path}: damaged ({error}). {_DO_AGAIN}") from error
+    if missing := [name for name in columns if name not in frame]:
+        raise RunDirError(f"{path}: damaged (no column {', '.join(missing)}). {_DO_AGAIN}")
+    if frame.empty:
+        raise RunDirError(f"{path}: damaged (no rows). {_DO_AGAIN}")
+    return frame
 
 
 def open_run(path: Path | str) -> RunDir:

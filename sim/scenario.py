@@ -17,6 +17,7 @@ from agents.opinion.models import OPINION_CONDITIONS
 from agents.personas import DEFAULT_PERSONA
 from agents.rendering import DEFAULT_RENDERING, Rendering
 from sim.block import Block
+from sim.engine_blocks import EngineBlock, LocalEngineBlock
 from sim.opinion_blocks import OpinionModelsBlock
 from sim.stance_block import StanceBlock
 
@@ -203,6 +204,8 @@ class SimulationBlock(Block):
     """What an agent may do, in the order of the prompt."""
     sampling: SamplingBlock = SamplingBlock()
     """How replies are drawn."""
+    policy: Literal["structured", "tool_calling"] = "structured"
+    """`structured`: replies that a grammar holds to a format; `tool_calling`: OASIS's own agents, on a vLLM server."""
 
     @model_validator(mode="after")
     def _can_always_act(self) -> SimulationBlock:
@@ -211,23 +214,6 @@ class SimulationBlock(Block):
                 "actions: an agent with an empty feed needs do_nothing or create_post among them"
             )
         return self
-
-
-class LocalEngineBlock(Block):
-    """Batched multi-LoRA decoding in this process."""
-
-    kind: Literal["local"] = "local"
-    """`local`."""
-    device: str = "cpu"
-    """`cpu`, `cuda` or `mps`."""
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    """Of the base's weights."""
-    max_slots: int = Field(default=64, ge=1)
-    """Adapters in the model at once."""
-    warm_mib: int = Field(default=256, ge=0)
-    """Memory for adapters beside those in the model, in MiB, so that they are not read from disk at every step."""
-    token_budget: int = Field(default=32_768, ge=256)
-    """Tokens, of prompts and replies together, in memory at once; more requests wait."""
 
 
 class CompareBlock(Block):
@@ -262,7 +248,7 @@ class Scenario(Block):
     """Each seed is one paired repetition: follow graph, activation, feeds, seed posts and decoding."""
     simulation: SimulationBlock = SimulationBlock()
     """What happens."""
-    engine: LocalEngineBlock = LocalEngineBlock()
+    engine: EngineBlock = LocalEngineBlock()
     """What runs the model."""
     stance: StanceBlock = StanceBlock()
     """Who reads stance off a text, and what counts how much in a user's."""
@@ -277,7 +263,7 @@ class Scenario(Block):
         """A block of a union without `kind` is of the default kind."""
         if not isinstance(data, dict):
             return data
-        usual = {"corpus": "synthetic", "follow_graph": "homophilous"}
+        usual = {"corpus": "synthetic", "follow_graph": "homophilous", "engine": "local"}
         kinds = {k: {"kind": kind, **data[k]} for k, kind in usual.items() if isinstance(data.get(k), dict)}
         return data | kinds
 
@@ -297,5 +283,10 @@ class Scenario(Block):
             raise ValueError(
                 f"simulation.seed_posts: got {self.simulation.seed_posts}; opinion models take first stances from "
                 "the seed posts, so they need at least 2, one of each side"
+            )
+        if self.simulation.policy == "tool_calling" and self.engine.kind != "vllm":
+            raise ValueError(
+                "simulation.policy: tool_calling needs a server that takes tool calls; set engine.kind: vllm, or "
+                "policy: structured"
             )
         return self

@@ -12,12 +12,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from sim.engine_blocks import VllmEngineBlock
 from sim.errors import ScenarioError
 from sim.scenario import EdgeListGraph, FileCorpus, Scenario
 
 KeyPath = tuple[str | int, ...]
 
-_PATHS = ("base", "corpus.path", "follow_graph.path")
+_PATHS = ("base", "corpus.path", "follow_graph.path", "engine.folder")
 
 
 class _Lines(dict[KeyPath, int]):
@@ -42,7 +43,21 @@ def load_scenario(path: Path | str, overrides: Sequence[str] = ()) -> Scenario:
         ScenarioError: one line for each problem.
     """
     path = Path(path)
-    data, lines = _read(path)
+    return parse_scenario(_read(path), path, overrides)
+
+
+def parse_scenario(text: str, path: Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Check the text of a scenario that need not be saved yet.
+
+    Args:
+        text: YAML.
+        path: where it stands or would stand: the name in messages, and where relative paths start.
+        overrides: as for `load_scenario`.
+
+    Raises:
+        ScenarioError: one line for each problem.
+    """
+    data, lines = _parse(text, path)
     return _checked(data, overrides, str(path), lines, path.parent)
 
 
@@ -73,9 +88,9 @@ def _checked(
     return _anchored(scenario, folder)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], _Lines]:
+def _read(path: Path) -> str:
     try:
-        text = path.read_text("utf-8")
+        return path.read_text("utf-8")
     except FileNotFoundError as error:
         near = sorted(str(p) for p in path.parent.glob("*.yaml")) if path.parent.is_dir() else []
         hint = f" Scenarios there: {', '.join(near)}." if near else ""
@@ -84,6 +99,9 @@ def _read(path: Path) -> tuple[dict[str, Any], _Lines]:
         raise ScenarioError(f"{path}: byte {error.start} is not UTF-8. Save the file as UTF-8.") from error
     except OSError as error:
         raise ScenarioError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _parse(text: str, path: Path) -> tuple[dict[str, Any], _Lines]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -148,7 +166,7 @@ def _problem(name: str, lines: _Lines, details: ErrorDetails) -> str:
     where = f"{name}:{line}" if line is not None else name
     value = details["input"]
     if details["type"] == "extra_forbidden":
-        return f"{where}: {_dotted(keys)}: unknown key.{_suggestion(keys)}"
+        return f"{where}: {_dotted(keys)}: unknown key.{_suggestion(keys, details['loc'])}"
     if details["type"] == "missing":
         return f"{where}: {_dotted(keys)}: missing. Add it."
     message = details["msg"].removeprefix("Value error, ")
@@ -172,7 +190,12 @@ def _without_tags(loc: Iterable[str | int]) -> KeyPath:
 def _tags(blocks: Sequence[type[BaseModel]]) -> set[str]:
     if len(blocks) < 2:
         return set()
-    return {tag for b in blocks for tag in get_args(b.model_fields["kind"].annotation)}
+    return {tag for b in blocks for tag in _kinds(b)}
+
+
+def _kinds(block: type[BaseModel]) -> set[str]:
+    """Values of `kind` under which a block of a union is meant."""
+    return set(get_args(block.model_fields["kind"].annotation))
 
 
 def _block_at(keys: KeyPath) -> list[type[BaseModel]]:
@@ -190,8 +213,12 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     return [t for part in get_args(annotation) for t in _models(part)]
 
 
-def _suggestion(keys: KeyPath) -> str:
-    valid = sorted({name for block in _block_at(keys[:-1]) for name in block.model_fields})
+def _suggestion(keys: KeyPath, loc: Sequence[str | int]) -> str:
+    """The key that was meant, or all there are; of a union, those of the block that pydantic names in `loc`."""
+    blocks = _block_at(keys[:-1])
+    valid = sorted(
+        {name for b in blocks if len(blocks) < 2 or _kinds(b) & set(loc) for name in b.model_fields}
+    )
     close = difflib.get_close_matches(str(keys[-1]), valid, n=1)
     return f" Did you mean {close[0]}?" if close else f" Valid keys: {', '.join(valid)}."
 
@@ -215,6 +242,9 @@ def _anchored(scenario: Scenario, folder: Path) -> Scenario:
     if isinstance(scenario.follow_graph, EdgeListGraph):
         path = _from(folder, scenario.follow_graph.path)
         changes["follow_graph"] = scenario.follow_graph.model_copy(update={"path": path})
+    if isinstance(scenario.engine, VllmEngineBlock) and scenario.engine.folder is not None:
+        path = _from(folder, scenario.engine.folder)
+        changes["engine"] = scenario.engine.model_copy(update={"folder": path})
     as_folder = _from(folder, Path(scenario.base))
     named_as_path = scenario.base.startswith((".", "/", "~"))
     if named_as_path or ("/" in scenario.base and as_folder.is_dir()):

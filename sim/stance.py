@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from adapters.engines.protocol import GenerateRequest, GenerateResult, ScoreRequest, ScoreResult
 from metrics.stance import StanceScorer, fit_stance_scorer, learner
 from metrics.stance.learner import Learner
 from sim.people import People
@@ -14,6 +16,7 @@ from sim.stance_block import LanguageModelStanceBlock
 
 if TYPE_CHECKING:
     from adapters.bases.loader import Base
+    from adapters.engines.local import LocalEngine
     from adapters.lora.adapter import Adapter
     from agents.stance import StanceQuestion
 
@@ -70,11 +73,10 @@ def base_as_judge(
         token_budget: tokens in memory at once.
         on_progress: told of texts judged and texts in all.
     """
-    from adapters.engines.local import LocalEngine
     from agents.stance import LanguageModelJudge
 
-    engine = LocalEngine(base, NoAdapters(), token_budget=token_budget)
-    return LanguageModelJudge(engine, base.encoder, question, on_progress=on_progress).learner
+    judge = LanguageModelJudge(BareBase(base, token_budget), base.encoder, question, on_progress=on_progress)
+    return judge.learner
 
 
 def _question(block: LanguageModelStanceBlock, sides: tuple[str, str]) -> StanceQuestion:
@@ -82,6 +84,38 @@ def _question(block: LanguageModelStanceBlock, sides: tuple[str, str]) -> Stance
 
     positive, negative = block.answers or sides
     return StanceQuestion(block.question, {sides[1]: negative, sides[0]: positive})
+
+
+class BareBase:
+    """An engine for the base without adapters that holds the base's weights during its calls only.
+
+    A scorer lives as long as its run, through training and beside other engines; the weights need not.
+
+    Args:
+        base: who answers; its weights are read when they are not in memory.
+        token_budget: tokens in memory at once.
+    """
+
+    def __init__(self, base: Base, token_budget: int) -> None:
+        self._base, self._token_budget = base, token_budget
+
+    def generate(self, requests: Sequence[GenerateRequest]) -> list[GenerateResult]:
+        """Answer every request, in the order given."""
+        with closing(self._engine()) as engine:
+            return engine.generate(requests)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> list[ScoreResult]:
+        """Score every completion, in the order given."""
+        with closing(self._engine()) as engine:
+            return engine.score(requests)
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
+    def _engine(self) -> LocalEngine:
+        from adapters.engines.local import LocalEngine
+
+        return LocalEngine(self._base, NoAdapters(), token_budget=self._token_budget)
 
 
 class NoAdapters:

@@ -114,7 +114,8 @@ def test_run_directory_page_lists_the_columns_of_the_ledger() -> None:
 
 def test_run_directory_page_lists_every_failure_kind() -> None:
     """Kinds of the platform and the engine are closed sets; those of replies stand in the sources as literals."""
-    sources = "".join((REPOSITORY / "agents" / name).read_text("utf-8") for name in ("reply.py", "policy.py"))
+    readers = ("reply.py", "policy.py", "tool_calls.py")
+    sources = "".join((REPOSITORY / "agents" / name).read_text("utf-8") for name in readers)
     of_replies = set(re.findall(r'DecisionError\(\s*"(\w+)"', sources))
     of_engines = {f"engine_{kind}" for kind in get_args(ErrorKind)}
     of_platforms = {kind.value for kind in OutcomeKind} - {OutcomeKind.DONE.value}

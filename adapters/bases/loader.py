@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 from safetensors import SafetensorError, safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from adapters.bases.chat import ChatEncoder
-from adapters.bases.experts import fuse_experts
+from adapters.bases.home import fetched_base
+from adapters.bases.weights import Weights, skeleton
 from adapters.errors import BaseModelError
 
 PROFILES = {"tiny-moe": Path(__file__).parent / "tiny_moe"}
@@ -40,13 +42,14 @@ _FINGERPRINTED = (
 
 @dataclass(frozen=True)
 class Base:
-    """A frozen base model with its tokenizer.
+    """A frozen base model with its tokenizer; all but `model` is there without its weights.
 
     Args:
         name: profile name, hub id or folder name.
         path: folder it was read from.
         fingerprint: SHA-256 (hex) over the names and bytes of config, weights and tokenizer files.
-        model: in eval mode, without gradients.
+        config: what transformers reads of `config.json`.
+        weights: in memory from their first use on.
         tokenizer: the base's own, unchanged.
         encoder: turns messages and untrusted text into ids.
         is_toy: whether results on this base are demonstrations only.
@@ -55,39 +58,86 @@ class Base:
     name: str
     path: Path
     fingerprint: str
-    model: PreTrainedModel
+    config: PretrainedConfig
+    weights: Weights
     tokenizer: PreTrainedTokenizerFast
     encoder: ChatEncoder
     is_toy: bool
 
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model in eval mode, without gradients; its weights are read now if they are not in memory.
+
+        Raises:
+            BaseModelError: for weights that do not make the model that the config describes.
+        """
+        return self.weights.model
+
+    @cached_property
+    def skeleton(self) -> PreTrainedModel:
+        """The model's modules and shapes, without weights.
+
+        Raises:
+            BaseModelError: for a config that is none of a causal language model.
+        """
+        return skeleton(self.path, self.config)
+
+    @property
+    def vocabulary(self) -> int:
+        """Token ids run from 0 to vocabulary − 1."""
+        return int(self.config.vocab_size)
+
+    @property
+    def longest(self) -> int:
+        """Tokens that the base can attend to."""
+        limits = (self.config.max_position_embeddings, getattr(self.config, "sliding_window", None))
+        return int(min(limit for limit in limits if limit is not None))
+
 
 def load_base(ref: str | Path, *, device: str = "cpu", dtype: str = "float32") -> Base:
-    """Read a base model; never touches the network.
+    """Read a base model with its weights; never touches the network.
 
     Args:
-        ref: a profile name (`tiny-moe`), a folder, or a hub id that is already in the local cache.
+        ref: a profile name (`tiny-moe`), a fetched base (`smollm2`), a folder, or a hub id that is already in the
+            local cache.
         device: torch device such as `cpu`, `cuda` or `mps`.
         dtype: `float32`, `bfloat16` or `float16`, whatever the file holds.
 
     Raises:
         BaseModelError: for anything missing, unreadable, incomplete or unsafe (pickled weights).
     """
+    base = open_base(ref, device=device, dtype=dtype)
+    _ = base.model
+    return base
+
+
+def open_base(ref: str | Path, *, device: str = "cpu", dtype: str = "float32") -> Base:
+    """Read all of a base but its weights: they come with the first use of `model`.
+
+    Args:
+        ref: as for `load_base`.
+        device: where the weights will be.
+        dtype: what they will be.
+
+    Raises:
+        BaseModelError: as `load_base`, but for tensors that turn out to be missing from sound files.
+    """
     if dtype not in _DTYPES:
         raise BaseModelError(f"dtype: got {dtype!r}; expected one of {', '.join(_DTYPES)}")
     path = base_path(ref)
-    config = _read_config(path)
+    plain = _read_config(path)
     _check_weights(path)
     tokenizer = _load_tokenizer(path)
-    model = _load_model(path, device, _DTYPES[dtype])
-    _check_vocabulary(path, model, tokenizer)
+    config = _understood(path, tokenizer)
     return Base(
         name=str(ref) if str(ref) in PROFILES else path.name if Path(ref).is_dir() else str(ref),
         path=path,
         fingerprint=fingerprint(path),
-        model=model,
+        config=config,
+        weights=Weights(path, device, _DTYPES[dtype]),
         tokenizer=tokenizer,
         encoder=ChatEncoder(tokenizer),
-        is_toy=bool(config.get(TOY_KEY, False)),
+        is_toy=bool(plain.get(TOY_KEY, False)),
     )
 
 
@@ -102,10 +152,13 @@ def base_path(ref: str | Path) -> Path:
     path = Path(ref).expanduser()
     if path.is_dir():
         return path.resolve()
+    if fetched := fetched_base(str(ref)):
+        return fetched
     if isinstance(ref, str) and ref.count("/") == 1 and not ref.startswith((".", "/", "~")):
         return _cached_hub_folder(ref)
     raise BaseModelError(
-        f"{ref}: no such base folder; give a Hugging Face model folder or one of {', '.join(PROFILES)}"
+        f"{ref}: no such base folder; give a Hugging Face model folder, {', '.join(PROFILES)}, or a base that was "
+        "fetched or made here (plures base fetch smollm2)"
     )
 
 
@@ -191,34 +244,16 @@ def _load_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def _load_model(path: Path, device: str, dtype: torch.dtype) -> PreTrainedModel:
+def _understood(path: Path, tokenizer: PreTrainedTokenizerFast) -> PretrainedConfig:
+    """The config as transformers understands it, after a look at whether the tokenizer belongs to it."""
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
-            str(path),
-            dtype=dtype,
-            attn_implementation="sdpa",
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        config: PretrainedConfig = AutoConfig.from_pretrained(str(path), local_files_only=True)
+        rows = int(config.vocab_size)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
         raise BaseModelError(f"{path}: not loadable as a causal language model ({error})") from error
-    if info["missing_keys"]:
-        some = ", ".join(sorted(info["missing_keys"])[:3])
-        raise BaseModelError(
-            f"{path}: {len(info['missing_keys'])} tensors of the model are not in its safetensors files "
-            f"(such as {some}); a mixture-of-experts base must be saved by transformers 4"
-        )
-    model.requires_grad_(False)
-    fuse_experts(model)
-    loaded: PreTrainedModel = model.to(device).eval()
-    return loaded
-
-
-def _check_vocabulary(path: Path, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
-    rows, highest = model.get_input_embeddings().num_embeddings, max(tokenizer.get_vocab().values())
-    if highest >= rows:
+    if (highest := max(tokenizer.get_vocab().values())) >= rows:
         raise BaseModelError(
             f"{path}: the tokenizer has ids up to {highest}, the model embeddings for 0 to {rows - 1} only; "
             "tokenizer and weights belong to different models"
         )
+    return config

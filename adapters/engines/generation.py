@@ -17,12 +17,11 @@ from adapters.engines.forward import Forward
 from adapters.engines.grammar import Constraint, GrammarCompiler
 from adapters.engines.kv_pool import KvPool
 from adapters.engines.protocol import ErrorKind, FinishReason, RequestError, Sampling
+from adapters.engines.replies import NOT_FINITE
 from adapters.engines.sampling import draw, one_token_nuclei, uniforms, widest
 from adapters.lora.layers import StackedLora
 from adapters.lora.packing import pack
 from adapters.lora.routing import BASE_SLOT
-
-NOT_FINITE = "the model gave values that are not finite; is the adapter damaged?"
 
 _JOIN_SHARE = 4
 """New rows join when a quarter of the rows is free: a pass over a few prompts costs almost a decode step."""

@@ -14,6 +14,20 @@ from transformers import PreTrainedTokenizerFast
 from adapters.errors import GrammarError
 
 
+def lark_grammar(expression: str, *, end_id: int | None = None) -> str:
+    """A regular expression as a grammar of llguidance, in the dialect of Lark.
+
+    Without forcing, a mask holds every token that can go on, not only the canonical ones where the text is forced:
+    what a matcher accepts and what its mask shows are then the same.
+
+    Args:
+        expression: that the whole text must match; not checked here.
+        end_id: token that must follow the text; None where the tokenizer's own end token does.
+    """
+    end = "" if end_id is None else f" <[{end_id}]>"
+    return f'%llguidance {{"no_forcing": true}}\nstart: /{llguidance.regex_to_lark(expression, "")}/{end}'
+
+
 class Constraint:
     """Where one reply stands in its expression."""
 
@@ -65,10 +79,7 @@ class GrammarCompiler:
         return Constraint(self._compiled[expression].deep_copy(), self._end_id)
 
     def _matcher(self, expression: str) -> llguidance.LLMatcher:
-        # Without forcing, a mask holds every token that can go on, not only the canonical ones where the text is
-        # forced: what `take` accepts and what `allowed` shows are then the same.
-        grammar = f'%llguidance {{"no_forcing": true}}\nstart: /{llguidance.regex_to_lark(expression, "")}/'
-        matcher = llguidance.LLMatcher(self._tokens, grammar, log_level=0)
+        matcher = llguidance.LLMatcher(self._tokens, lark_grammar(expression), log_level=0)
         if matcher.is_error():
             raise GrammarError(f"grammar {expression!r}: {matcher.get_error()}")
         start = Constraint(matcher.deep_copy(), self._end_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from adapters.engines.batching import divide_pool
 from adapters.engines.forward import Forward
-from adapters.engines.generation import NOT_FINITE, DecodingLoop, Job
+from adapters.engines.generation import DecodingLoop, Job
 from adapters.engines.grammar import GrammarCompiler
 from adapters.engines.protocol import (
     GenerateRequest,
@@ -17,6 +17,7 @@ from adapters.engines.protocol import (
     ScoreRequest,
     ScoreResult,
 )
+from adapters.engines.replies import NOT_FINITE, reply_text, stop_ids
 from adapters.engines.residency import AdapterReader, Residency
 from adapters.engines.scoring import ScoreJob, score_jobs
 from adapters.engines.validation import (
@@ -73,7 +74,7 @@ class LocalEngine:
         self._forward = Forward(base.model)
         self._residency = Residency(base, adapters, max_slots)
         self._limits = Limits(self._forward.vocabulary, self._forward.longest, token_budget)
-        self._stops = _stop_ids(base)
+        self._stops = stop_ids(base)
         self._compiler: GrammarCompiler | None = None
         self._closed = False
 
@@ -197,21 +198,11 @@ class LocalEngine:
         prompt_tokens = len(job.prompt) if job else 0
         if job is None or error is not None or job.finish is None:
             return GenerateResult(request.request_id, "", (), (), "error", prompt_tokens, error)
-        text = job.tokens[:-1] if job.finish == "stop" else job.tokens
         return GenerateResult(
             request_id=request.request_id,
-            text=self._base.tokenizer.decode(
-                text, skip_special_tokens=True, clean_up_tokenization_spaces=False
-            ),
+            text=reply_text(self._base.tokenizer, job.tokens, stopped=job.finish == "stop"),
             token_ids=tuple(job.tokens),
             logprobs=tuple(job.logprobs),
             finish_reason=job.finish,
             prompt_tokens=prompt_tokens,
         )
-
-
-def _stop_ids(base: Base) -> frozenset[int]:
-    """The end of the assistant's turn, and whatever else the base's generation settings stop at."""
-    others = base.model.generation_config.eos_token_id
-    others = [] if others is None else [others] if isinstance(others, int) else others
-    return frozenset((base.encoder.end_ids[0], *others))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from adapters.engines.protocol import RequestError
-from adapters.errors import AdapterError, BaseMismatchError, UnknownAdapterError, UnsupportedAdapterError
+from adapters.engines.validation import explain_adapter
+from adapters.errors import AdapterError
 from adapters.lora.adapter import Adapter
 from adapters.lora.layers import StackedLora
 from adapters.lora.spec import LoraSpec
@@ -90,7 +91,7 @@ class Residency:
             try:
                 slot = self._bring_in(revision, wave, wanted[place:])
             except AdapterError as error:
-                wave.errors[revision] = self._explain(revision, error)
+                wave.errors[revision] = explain_adapter(revision, self._base, error)
                 continue
             if slot is None:
                 wave.later.append(revision)
@@ -140,16 +141,6 @@ class Residency:
         idle = [revision for revision in self._resident if revision not in wave.slots]
         oldest = next((revision for revision in idle if revision not in soon), idle[0])
         return self._resident.pop(oldest)
-
-    def _explain(self, revision: str, error: AdapterError) -> RequestError:
-        base = f"base {self._base.name!r} ({self._base.fingerprint[:12]})"
-        match error:
-            case UnknownAdapterError():
-                return RequestError("unknown_adapter", str(error))
-            case BaseMismatchError() | UnsupportedAdapterError():
-                return RequestError("incompatible_adapter", f"adapter {revision} on {base}: {error}")
-            case _:
-                return RequestError("engine", f"adapter {revision} cannot be read: {error}")
 
 
 def _shape(spec: LoraSpec) -> tuple[int, float, tuple[str, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from adapters.engines.protocol import (
     ErrorKind,
@@ -15,7 +15,27 @@ from adapters.engines.protocol import (
     ScoreRequest,
     TextEncoder,
 )
-from adapters.errors import AdapterError, BaseModelError
+from adapters.errors import (
+    AdapterError,
+    BaseMismatchError,
+    BaseModelError,
+    UnknownAdapterError,
+    UnsupportedAdapterError,
+)
+
+
+class NamedBase(Protocol):
+    """What messages need to know of a base."""
+
+    @property
+    def name(self) -> str:
+        """Profile name, hub id or folder name."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over its files."""
+        ...
 
 
 class RefusedError(AdapterError):
@@ -91,6 +111,18 @@ def prompt_ids(prompt: Prompt, encoder: TextEncoder) -> tuple[int, ...]:
     if odd := [item for item in prompt if not isinstance(item, int)]:
         raise _bad(f"prompt: got an item {odd[0]!r}; expected token ids only, or messages only")
     return tuple(item for item in prompt if isinstance(item, int))
+
+
+def explain_adapter(revision: str, base: NamedBase, error: AdapterError) -> RequestError:
+    """What requests under an adapter are told when it cannot be opened or served on a base."""
+    match error:
+        case UnknownAdapterError():
+            return RequestError("unknown_adapter", str(error))
+        case BaseMismatchError() | UnsupportedAdapterError():
+            on = f"base {base.name!r} ({base.fingerprint[:12]})"
+            return RequestError("incompatible_adapter", f"adapter {revision} on {on}: {error}")
+        case _:
+            return RequestError("engine", f"adapter {revision} cannot be read: {error}")
 
 
 def _checked_prompt(prompt: Prompt, encoder: TextEncoder, limits: Limits) -> tuple[int, ...]:

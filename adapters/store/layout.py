@@ -41,6 +41,16 @@ class StoreLayout(NamedTuple):
         return self.root / "sessions"
 
     @property
+    def trainings(self) -> Path:
+        """What trainings went through on the way to their revisions; nothing depends on it."""
+        return self.root / "trainings"
+
+    @property
+    def evaluations(self) -> Path:
+        """What evaluations of many revisions gave beyond the numbers of each; nothing depends on it."""
+        return self.root / "evaluations"
+
+    @property
     def quarantine(self) -> Path:
         """Damaged files that were moved out of the way."""
         return self.root / "quarantine"

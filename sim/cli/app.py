@@ -15,13 +15,19 @@ from sim.cli import (
     adapters,
     base,
     corpus,
+    dashboard,
     graph,
+    interview,
     runs,
     series,
+    serve,
     stance,
     text,
     training,
 )
+
+_STOPPED = 130
+"""What Typer makes of Ctrl-C."""
 
 app = typer.Typer(
     name="plures",
@@ -38,8 +44,10 @@ app.command("validate")(runs.validate)
 app.command("report")(runs.report)
 app.command("metrics")(runs.metrics)
 app.command("graph")(graph.graph)
+app.command("dashboard")(dashboard.dashboard)
 app.command("validate-series")(series.validate_series)
 app.command("text")(text.text)
+app.command("interview")(interview.interview)
 adapters.app.command("log")(adapter_lineage.log)
 adapters.app.command("diff")(adapter_lineage.diff)
 adapters.app.command("tag")(adapter_lineage.tag)
@@ -60,6 +68,7 @@ app.add_typer(adapters.app, name="adapters")
 app.add_typer(base.app, name="base")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(stance.app, name="stance")
+app.add_typer(serve.app, name="serve")
 
 
 @app.callback(invoke_without_command=True)
@@ -91,6 +100,7 @@ def main() -> None:
             err=True,
         )
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("plures: stopped. What was finished is kept; add --resume to go on.", err=True)
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code == _STOPPED:
+            typer.echo("plures: stopped. What was finished is kept; add --resume to go on.", err=True)
+        raise

@@ -69,18 +69,20 @@ def evaluate(
     """Score held-out posts under own, others' and no adapter: perplexities and author identification.
 
     Adapters come from the store; missing ones are trained first, with the same options as `train`. What is found is
-    written down there for each adapter: `plures adapters show NAME`, `plures adapters list --metric`.
+    written down there for each adapter (`plures adapters show NAME`, `plures adapters list --metric`), and everybody's
+    posts under everybody's adapter in `STORE/evaluations/`, where `plures dashboard` finds them.
 
     Example: plures adapters evaluate --corpus posts.jsonl.gz --users 32 --held-out 10 --json
     """
-    from adapters.engines.local import LocalEngine
-    from adapters.store import AdaptersFor, AdapterStore
+    from adapters.store import AdapterStore
     from metrics.individuality import individuality
-    from sim.adapter_evidence import SERVING_PATH, evaluation_evidence
+    from sim.adapter_evidence import evaluation_evidence, serving_path
     from sim.cli.console import out as screen
     from sim.cli.console import progress_bars
     from sim.cli.tables import individuality_table
+    from sim.engines import open_engine
     from sim.individuality import score_held_out
+    from sim.likelihood_files import keep_likelihoods
     from sim.numbers import to_json
     from sim.preparation import everyone, obtain_adapters, prepare_training
     from sim.progress import Silent
@@ -91,12 +93,7 @@ def evaluate(
     with nullcontext(Silent()) if quiet else progress_bars() as watcher:
         ready = prepare_training(scenario)
         refs = obtain_adapters(scenario, ready, shelf, watcher, store / "training")
-        engine = LocalEngine(
-            ready.base,
-            AdaptersFor(ready.base, shelf),
-            max_slots=scenario.engine.max_slots,
-            token_budget=scenario.engine.token_budget,
-        )
+        engine = open_engine(scenario, ready.base, shelf, watcher=watcher)
         try:
             scores = score_held_out(
                 engine,
@@ -110,8 +107,9 @@ def evaluate(
             )
         finally:
             engine.close()
-    path = SERVING_PATH.format(dtype=scenario.engine.dtype, device=scenario.engine.device)
+    path = serving_path(scenario)
     shelf.evidence.add(evaluation_evidence(scores, refs.own, scenario.adapters.rendering, path))
+    keep_likelihoods(shelf.layout.evaluations, scores, refs.own)
     result = individuality(
         scores.nll,
         scores.owner,

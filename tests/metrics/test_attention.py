@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.attention import FEWEST_ENGAGEMENTS, half_lives, lorenz_curve
+from metrics.attention import FEWEST_ENGAGEMENTS, exceedance, half_lives, lorenz_curve
 from metrics.cascade import gini, top_share
 from metrics.errors import MetricInputError
 from tests.metrics.frames import posts
@@ -99,3 +99,17 @@ def test_half_of_the_engagement_has_come_by_the_half_life_and_not_before(
 def test_an_engagement_with_an_unknown_post_is_refused() -> None:
     with pytest.raises(MetricInputError, match=r"acts\.post_id: 7"):
         half_lives(acts((7, 1)), posts([(1, 0, None, "a", None, 0)]), [1])
+
+
+def test_exceedance_of_known_values() -> None:
+    found = exceedance([1, 5, 1, 2])
+    assert found.value.tolist() == [1, 2, 5]
+    assert found.share.tolist() == [1.0, 0.5, 0.25]
+    assert len(exceedance([]).value) == 0
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(0, 20), min_size=1, max_size=40))
+def test_exceedance_is_the_share_of_values_at_least_as_large(values: list[int]) -> None:
+    found = exceedance(values)
+    assert found.share.tolist() == pytest.approx([np.mean(np.array(values) >= x) for x in found.value])

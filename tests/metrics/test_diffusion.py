@@ -94,6 +94,15 @@ def test_the_platforms_record_hangs_shares_on_the_original_and_comments_on_what_
     assert nodes["root"].tolist() == [0, 0, 0, 0, 0, 5, 0]
 
 
+def test_every_node_names_its_row_in_the_table_that_it_comes_from() -> None:
+    nodes = cascade_nodes(POSTS, COMMENTS)
+    for kind, place, user in nodes[["kind", "place", "user_id"]].itertuples(index=False):
+        table = COMMENTS if kind == "comment" else POSTS
+        assert table["user_id"].iloc[place] == user
+    said = nodes[nodes["kind"] != "comment"]
+    assert sorted(said["place"]) == list(range(len(POSTS)))
+
+
 def test_with_a_follow_graph_a_share_hangs_on_the_last_followed_sharer() -> None:
     # user 2 follows user 1; user 3 follows users 1 and 2: the quote of user 2 is the later
     graph = follows([(2, 1, 0), (3, 1, 0), (3, 2, 0)])

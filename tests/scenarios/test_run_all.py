@@ -31,6 +31,7 @@ SHRINK = (
     "adapters.epochs=1",
     "simulation.steps=2",
     "simulation.seed_posts=4",
+    "engine.kind=local",
 )
 CORPORA = {
     "synthetic": ("corpus.users=10", f"corpus.posts_per_user={TRAIN + HELD_OUT + 6}"),

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from adapters.store import AdapterStore
-from sim.adapter_evidence import evaluation_evidence, keep_rollouts
+from sim.adapter_evidence import evaluation_evidence, keep_rollouts, serving_path
 from sim.individuality import HeldOutScores
+from sim.scenario import Scenario
 from tests.adapters.store.samples import publish
 
 
@@ -64,7 +65,7 @@ def cell(frame: pd.DataFrame) -> Any:
     return SimpleNamespace(key=key, ledger=SimpleNamespace(read=lambda columns: frame[list(columns)]))
 
 
-SCENARIO: Any = SimpleNamespace(engine=SimpleNamespace(dtype="float32", device="cpu"))
+SCENARIO = Scenario(name="x")
 
 
 def test_every_adapter_that_acted_gets_one_rollout_of_a_cell(tmp_path: Path) -> None:
@@ -105,3 +106,10 @@ def test_a_store_that_may_only_be_read_is_left_alone_and_that_is_said(
     keep_rollouts(store, SCENARIO, "run", cell(frame), watcher)
     assert "may only be read" in watcher.said[0]
     assert store.evidence.of(revision) == []
+
+
+def test_what_ran_the_model_is_named() -> None:
+    own = Scenario.model_validate({"name": "x", "engine": {"kind": "vllm", "dtype": "bfloat16"}})
+    url = {"kind": "vllm", "url": "http://a:1", "adapters": "loaded"}
+    assert serving_path(own) == "vLLM, bfloat16"
+    assert serving_path(Scenario.model_validate({"name": "x", "engine": url})) == "vLLM"

@@ -95,3 +95,33 @@ def test_damaged_frame_is_named(run: RunDir) -> None:
 
 def test_manifest_is_plain_json(run: RunDir) -> None:
     assert json.loads(run.manifest_file.read_text("utf-8"))["scenario"]["name"] == "dirs"
+
+
+def test_a_frame_that_lost_columns_or_rows_is_damaged(run: RunDir) -> None:
+    cell = run.cell(CellKey(8, 0, "lora"))
+    write_frame(pd.DataFrame({"step": [1]}), cell.metrics_file)
+    with pytest.raises(RunDirError, match=r"metrics\.parquet: damaged \(no column metric, value\)"):
+        cell.read_metrics()
+    write_frame(pd.DataFrame({"step": [], "metric": [], "value": []}), cell.metrics_file)
+    with pytest.raises(RunDirError, match="no rows"):
+        cell.read_metrics()
+
+
+@pytest.mark.parametrize("content", ["{}", '{"bindings": 3}', '{"bindings": {"ada": null}}'])
+def test_bindings_of_another_form_are_damaged(run: RunDir, content: str) -> None:
+    cell = run.cell(CellKey(8, 0, "lora"))
+    cell.path.mkdir(parents=True)
+    (cell.path / "cell.json").write_text(content)
+    with pytest.raises(RunDirError, match=r"cell\.json: damaged"):
+        cell.read_bindings()
+
+
+def test_a_manifest_of_another_form_is_named(run: RunDir) -> None:
+    run.write_manifest({"format": "one"})
+    with pytest.raises(RunDirError, match=r"manifest\.json: damaged \(format"):
+        open_run(run.path)
+    run.write_manifest({"format": FORMAT, "state": "sleeping", "scenario": {"name": "x", "sedes": [1]}})
+    with pytest.raises(RunDirError, match="expected one of preparing"):
+        _ = open_run(run.path).state
+    with pytest.raises(RunDirError, match=r"no valid scenario in it \(sedes"):
+        _ = open_run(run.path).scenario

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adapters.bases.loader import open_base
+from adapters.engines.protocol import GenerateRequest, Message, Sampling, ScoreRequest
 from adapters.errors import UnknownAdapterError
 from agents.errors import CorpusError, JudgementError
 from metrics.errors import StanceError
@@ -19,7 +21,7 @@ from sim.preparation import check, prepare
 from sim.run_dir import RunDir
 from sim.scenario import Scenario
 from sim.scenario_file import load_scenario
-from sim.stance import NoAdapters, fit_scorer
+from sim.stance import BareBase, NoAdapters, fit_scorer
 from sim.stance_block import StanceBlock
 from sim.stance_trial import KINDS
 
@@ -67,6 +69,20 @@ def test_the_base_itself_can_be_the_judge_of_a_few_posts_of_each() -> None:
     scores = scorer.score(["the new bridge is a gift", "the new bridge is a gift", "soup"])
     assert (np.abs(scores) <= 1).all()
     assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+
+def test_a_base_that_judges_holds_no_weights_between_its_calls() -> None:
+    """So that they never fill memory beside a server; read again, they say the same."""
+    base = open_base("tiny-moe")
+    engine = BareBase(base, token_budget=4096)
+    request = ScoreRequest("a", base.encoder.prompt_ids((Message("user", "A tram?"),)), (300, 301))
+    (before,) = engine.score([request])
+    base.weights.release()
+    (again,) = engine.score([request])
+    assert before.error is None
+    assert again == before
+    (reply,) = engine.generate([GenerateRequest("b", request.prompt, None, Sampling(3, temperature=0))])
+    assert reply.completion_tokens > 0
 
 
 def test_validation_names_kind_and_record() -> None:

@@ -32,6 +32,10 @@ _CURES = {
     sqlite3.SQLITE_CORRUPT: "it is damaged; restore it from a backup",
 }
 
+_LEFT_BEHIND = (
+    "a writer was killed in the middle; any command on the store, such as `plures adapters stats`, undoes it"
+)
+
 
 class _State(NamedTuple):
     """What a file looks like from outside; another state may be another file."""
@@ -59,17 +63,19 @@ class Catalog:
     Args:
         path: of the SQLite file; nothing is opened or created until it is used.
         wait: seconds to wait for other writers.
+        read_only: never write, not even to undo what a killed writer left or to bring an older version up to date.
     """
 
-    def __init__(self, path: Path, *, wait: float) -> None:
+    def __init__(self, path: Path, *, wait: float, read_only: bool = False) -> None:
         self.path = path
         self._wait = wait
+        self._read_only = read_only
         self._idle: list[tuple[sqlite3.Connection, _State]] = []
         self._inherited: list[tuple[sqlite3.Connection, _State]] = []
         self._process = os.getpid()
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _catalog, (self.path, self._wait)
+        return _catalog, (self.path, self._wait, self._read_only)
 
     def exists(self) -> bool:
         """Whether there is a catalog with a schema; a file that a crash left empty is none.
@@ -115,7 +121,8 @@ class Catalog:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A consistent view for the time of the block.
 
-        Opened for writing where that is allowed, since only then can SQLite undo what a killed writer left.
+        Opened for writing where that is allowed, since only then can SQLite undo what a killed writer left; never
+        for writing in a read-only catalog.
 
         Raises:
             StoreError: when there is no catalog, or it cannot be read.
@@ -192,7 +199,7 @@ class Catalog:
     def _open(self) -> sqlite3.Connection | None:
         if not self.path.is_file():
             return None
-        db = self._connect("rw")
+        db = self._connect("ro" if self._read_only else "rw")
         try:
             version = self._version(db)
             if 0 < version < SCHEMA_VERSION:
@@ -206,6 +213,11 @@ class Catalog:
         return db
 
     def _migrate(self, db: sqlite3.Connection) -> None:
+        if self._read_only:
+            raise StoreError(
+                f"{self.path}: of an older version, and may only be read here. Any command on the store, such as "
+                f"`plures adapters stats --store {self.path.parent}`, brings it up to date."
+            )
         db.execute("PRAGMA foreign_keys = OFF")  # tables are about to be renamed
         db.execute("BEGIN IMMEDIATE")
         if self._version(db) < SCHEMA_VERSION:
@@ -228,7 +240,8 @@ class Catalog:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            cure = _CURES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+            code = getattr(error, "sqlite_errorcode", 0)
+            cure = _LEFT_BEHIND if code == sqlite3.SQLITE_READONLY_ROLLBACK else _CURES.get(code & 0xFF)
             if cure is None:
                 raise
             raise StoreError(f"{self.path}: {cure} ({error})") from error
@@ -258,6 +271,6 @@ class Catalog:
         )
 
 
-def _catalog(path: Path, wait: float) -> Catalog:
+def _catalog(path: Path, wait: float, read_only: bool) -> Catalog:
     """Copies and pickles of a catalog open connections of their own."""
-    return Catalog(path, wait=wait)
+    return Catalog(path, wait=wait, read_only=read_only)

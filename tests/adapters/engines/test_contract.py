@@ -5,17 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from adapters.bases.loader import Base
+from adapters.bases.loader import Base, load_base
 from adapters.engines.local import LocalEngine
 from adapters.engines.metered import MeteredEngine
 from adapters.engines.protocol import Engine, GenerateRequest, Message, RequestError, Sampling, ScoreRequest
 from adapters.engines.recorded import RecordedEngine
+from adapters.engines.replicas import ReplicatedEngine
 from adapters.engines.scripted import ScriptedEngine
 from adapters.errors import AdapterError
 from tests.adapters.engines.random_adapters import Shelf
+from tests.adapters.engines.vllm.serving import ServedEngine
 
 GRAMMAR = r'\{"n":[0-9]{1,3}\}'
 KNOWN = "rev-0"
@@ -30,23 +33,27 @@ def ignore(_record: object) -> None:
     """A sink."""
 
 
-Factory = Callable[[Base, Shelf], Engine]
+Factory = Callable[[Base, Shelf, Path], Engine]
 ENGINES: dict[str, Factory] = {
-    "local": lambda base, shelf: LocalEngine(base, shelf, max_slots=2),
-    "scripted": lambda base, shelf: ScriptedEngine(scripted_reply, adapters=shelf.adapters, context=256),
-    "metered local": lambda base, shelf: MeteredEngine(LocalEngine(base, shelf, max_slots=2)),
-    "recorded scripted": lambda base, shelf: RecordedEngine(
+    "local": lambda base, shelf, _: LocalEngine(base, shelf, max_slots=2),
+    "scripted": lambda base, shelf, _: ScriptedEngine(scripted_reply, adapters=shelf.adapters, context=256),
+    "metered local": lambda base, shelf, _: MeteredEngine(LocalEngine(base, shelf, max_slots=2)),
+    "recorded scripted": lambda base, shelf, _: RecordedEngine(
         ScriptedEngine(scripted_reply, adapters=shelf.adapters, context=256), ignore
     ),
-    "metered recorded local": lambda base, shelf: MeteredEngine(
+    "metered recorded local": lambda base, shelf, _: MeteredEngine(
         RecordedEngine(LocalEngine(base, shelf, max_slots=2), ignore)
+    ),
+    "vllm": lambda base, shelf, folder: ServedEngine(base, shelf, folder, max_loras=2),
+    "replicated local": lambda base, shelf, _: ReplicatedEngine(
+        {name: LocalEngine(load_base(base.path), shelf, max_slots=2) for name in ("left", "right")}
     ),
 }
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, base: Base, shelf: Shelf) -> Iterator[Engine]:
-    engine = ENGINES[request.param](base, shelf)
+def engine(request: pytest.FixtureRequest, base: Base, shelf: Shelf, tmp_path: Path) -> Iterator[Engine]:
+    engine = ENGINES[request.param](base, shelf, tmp_path)
     yield engine
     engine.close()
 

@@ -342,7 +342,7 @@ def test_low_precision_bases_are_served(tiny_random_folder: Path) -> None:
 def test_unknown_architectures_and_impossible_sizes_are_refused(base: Base, shelf: Shelf) -> None:
     gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=32, n_embd=8, n_layer=1, n_head=1))
     with pytest.raises(BaseModelError, match="gpt2"):
-        LocalEngine(replace(base, model=gpt2), shelf)
+        LocalEngine(replace(base, weights=SimpleNamespace(model=gpt2)), shelf)
     for sizes in ({"max_slots": 0}, {"token_budget": 0}):
         with pytest.raises(ValueError, match=next(iter(sizes))):
             LocalEngine(base, shelf, **sizes)

@@ -235,3 +235,24 @@ def test_an_index_answers_every_look_up_that_resolving_makes(catalog: Catalog) -
         plans = [row[3] for query in traced for row in db.execute(f"EXPLAIN QUERY PLAN {query}")]
     assert len(plans) > 10
     assert not [step for step in plans if step.startswith("SCAN")]
+
+
+def test_a_read_only_catalog_reads_and_never_writes(catalog: Catalog) -> None:
+    with catalog.writing() as db:
+        queries.put_revision(db, row("a"))
+    before = catalog.path.read_bytes()
+    looking = Catalog(catalog.path, wait=5, read_only=True)
+    assert revisions(looking) == ["a"]
+    with pytest.raises(StoreError, match="cannot be written"), looking.writing() as db:
+        queries.put_revision(db, row("b"))
+    assert catalog.path.read_bytes() == before
+
+
+def test_a_read_only_catalog_leaves_an_older_version_as_it_is(catalog: Catalog) -> None:
+    with sqlite3.connect(catalog.path) as db:
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    before = catalog.path.read_bytes()
+    with pytest.raises(StoreError, match=r"older version.*plures adapters stats"):
+        revisions(Catalog(catalog.path, wait=5, read_only=True))
+    assert catalog.path.read_bytes() == before

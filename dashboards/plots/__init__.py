@@ -1,0 +1,1 @@
+"""Figures of the pages, each with its meaning in words."""
