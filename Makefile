@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM := false
 PLURES_VLLM_ENV ?= .venv-vllm
 
-.PHONY: setup demo test test-vllm test-dashboard test-slow screenshots lint bench chromium clean
+.PHONY: setup demo test test-vllm test-dashboard test-slow screenshots lint bench bench-vllm chromium clean
 
 setup: $(STAMP)
 
@@ -54,6 +54,11 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.graph
 	$(BIN)/python -m benchmarks.report
 	$(BIN)/python -m benchmarks.store
+	$(BIN)/python -m benchmarks.dashboard
+
+bench-vllm: $(STAMP)
+	$(BIN)/plures serve install --env $(PLURES_VLLM_ENV)
+	PLURES_VLLM_ENV=$(PLURES_VLLM_ENV) $(BIN)/python -m benchmarks.serving_vllm
 
 clean:
 	rm -rf $(VENV) runs out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis log

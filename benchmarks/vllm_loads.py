@@ -130,7 +130,7 @@ class Bench:
     def run(self, asked: Sequence[Asked], outstanding: int, *, admission: bool) -> Answered:
         """Have a load answered; one request follows another as soon as fewer than `outstanding` are there."""
         line = (
-            Admission(self._slots, tier=self._residency.tier)
+            Admission(self._slots, near=self._residency.near)
             if admission
             else Admission(len(self._names), patience=math.inf)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import streamlit as st
@@ -68,6 +68,35 @@ def choose(
     return by_token[wanted]
 
 
+def choose_part(key: str, parts: Mapping[str, str]) -> str:
+    """The part of a page that is shown, as a bar of buttons tied to the query parameter `key`.
+
+    Args:
+        key: query parameter; its value is the part's name.
+        parts: name → what stands on its button; the first is shown where the address is silent or names none.
+    """
+    first, widget = next(iter(parts)), f"part-{key}"
+    part = st.query_params.get(key, first)
+    if part not in parts:
+        st.warning(plain(f"Part {part} is not here. Showing {parts[first]}."))
+        part = first
+    st.session_state[widget] = part
+
+    def moved() -> None:
+        st.query_params[key] = st.session_state[widget]
+
+    st.segmented_control(
+        "Show",
+        list(parts),
+        key=widget,
+        format_func=parts.__getitem__,
+        on_change=moved,
+        required=True,
+        label_visibility="collapsed",
+    )
+    return part
+
+
 def link(label: str, page: str, **params: str) -> None:
     """A link to a page of the app.
 
@@ -127,9 +156,9 @@ def chosen_run() -> RunDir:
     Raises:
         RunDirError: when there is no run, or the chosen one cannot be opened.
     """
-    found = folders()
+    found, names = folders(), _run_names()
     with st.sidebar:
-        return found.run(choose("run", "Run", _run_names()))
+        return found.run(choose("run", "Run", names, default=found.latest_run(names)))
 
 
 def chosen_runs() -> list[RunDir]:
@@ -139,11 +168,11 @@ def chosen_runs() -> list[RunDir]:
         RunDirError: when there is no run, or a chosen one cannot be opened.
     """
     found, names = folders(), _run_names()
-    asked = st.query_params.get("runs") or st.query_params.get("run") or names[0]
+    asked = st.query_params.get("runs") or st.query_params.get("run") or found.latest_run(names)
     wanted = [name for name in asked.split(",") if name]
     if strangers := [name for name in wanted if name not in names]:
         st.warning(plain(f"Not here: {', '.join(strangers)}."))
-    chosen = [name for name in wanted if name in names] or names[:1]
+    chosen = [name for name in wanted if name in names] or [found.latest_run(names)]
     st.session_state["choose-runs"] = chosen
 
     def moved() -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _FORMATS = ("PNG", "SVG")
 _WIDGET = "picture-format"
+_LONGEST_CAPTION = 320
+"""Characters that stand under a chart; more words are folded away, and still read out in place of the chart."""
 
 
 def picture_format() -> None:
@@ -37,7 +39,7 @@ def show_chart(figure: go.Figure, name: str, alt: str) -> None:
         alt: what the chart says, in words: read out instead of it, and printed under it.
     """
     st.plotly_chart(figure, theme=None, config=_config(name), key=f"chart-{name}", alt=alt)
-    st.caption(plain(alt))
+    _in_words(alt)
 
 
 def pick_points(figure: go.Figure, name: str, alt: str) -> list[Mapping[str, Any]]:
@@ -60,8 +62,16 @@ def pick_points(figure: go.Figure, name: str, alt: str) -> list[Mapping[str, Any
         on_select="rerun",
         selection_mode="points",
     )
-    st.caption(plain(alt))
+    _in_words(alt)
     return list(state["selection"]["points"])
+
+
+def _in_words(alt: str) -> None:
+    if len(alt) <= _LONGEST_CAPTION:
+        st.caption(plain(alt))
+        return
+    with st.expander("The chart in words"):
+        st.caption(plain(alt))
 
 
 def _config(name: str) -> dict[str, Any]:

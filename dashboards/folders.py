@@ -86,6 +86,14 @@ class Folders:
                 names.setdefault(path, _joined(label, path.relative_to(root)))
         return sorted(names.values())
 
+    def latest_run(self, names: Sequence[str]) -> str:
+        """The run to show where none was chosen: of those named, what finished last, else what began last.
+
+        Args:
+            names: of `run_names`, at least one.
+        """
+        return max(names, key=lambda name: _lateness(self.path(name)))
+
     def stores(self) -> list[Path]:
         """All adapter stores below the roots, in order."""
         return sorted({path.resolve() for root in self.roots.values() for path in find_stores(root)})
@@ -100,6 +108,12 @@ def folders() -> Folders:
     """The folders that this dashboard was started with."""
     given: Sequence[str] = json.loads(os.environ.get(VARIABLE, "[]"))
     return Folders(Path(folder) for folder in given)
+
+
+def _lateness(run: Path) -> tuple[bool, float]:
+    """Greater for a finished run, whose report is written last of all, then for the later one."""
+    report, manifest = run / "report.html", run / "manifest.json"
+    return report.exists(), (report if report.exists() else manifest).stat().st_mtime
 
 
 def _joined(label: str, below: Path) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from pyarrow import ArrowException
 from pydantic import ValidationError
 
-from dashboards.address import choose, chosen_run, chosen_runs, link, run_list
+from dashboards.address import choose, choose_part, chosen_run, chosen_runs, link, run_list
 from dashboards.caching import cached
 from dashboards.charts import pick_points, show_chart
 from dashboards.folders import Folders, folders
@@ -22,6 +22,7 @@ __all__ = [
     "Folders",
     "cached",
     "choose",
+    "choose_part",
     "chosen_run",
     "chosen_runs",
     "folders",

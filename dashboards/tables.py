@@ -10,6 +10,9 @@ import streamlit as st
 
 from dashboards.text import plain
 
+MISSING = "–"
+"""Stands for a value that there is not."""
+
 
 def show_table(
     frame: pd.DataFrame,
@@ -31,6 +34,7 @@ def show_table(
         hide_index=True,
         column_config=_columns(help) | dict(columns or {}),
         alt=name,
+        placeholder=MISSING,
         key=f"table-{name}",
     )
     _download(frame, name)
@@ -61,6 +65,7 @@ def pick_rows(
         hide_index=True,
         column_config=_columns(help) | dict(columns or {}),
         alt=name,
+        placeholder=MISSING,
         key=f"table-{name}",
         on_select="rerun",
         selection_mode="multi-row" if many else "single-row",

@@ -24,10 +24,10 @@ from typing import Literal
 
 import yaml
 
+from adapters.processes import ProcessMark
 from sim.atomic import write_json, write_text
 from sim.engine_blocks import VllmEngineBlock
 from sim.errors import RunDirError, ScenarioError
-from sim.processes import ProcessMark
 from sim.progress_file import Progress, read_progress
 from sim.run_dir import RunDir
 from sim.scenario import EdgeListGraph, FileCorpus, Scenario
@@ -113,8 +113,10 @@ def start(scenario: Scenario, folder: Path, name: str, *, store: Path) -> RunVie
     before = _process(out)
     if (out / "manifest.json").exists() or (before and before.alive()):
         raise RunDirError(f"{out}: there is a run of this name. Take another name, or resume that one.")
-    if before is None and _scenario_file(out).exists():
-        raise RunDirError(f"{_scenario_file(out)}: would be overwritten. Take another name.")
+    if before is None:
+        for path in (out, _scenario_file(out), _log_file(out)):
+            if path.exists() or path.is_symlink():
+                raise RunDirError(f"{path}: is there already, and not of a run. Take another name.")
     write_text(_scenario_file(out), _as_yaml(scenario))
     return _launch(out, _scenario_file(out), store)
 
@@ -171,16 +173,15 @@ def look(out: Path) -> RunView:
     """
     _reap()
     launched = _process(out)
-    launched_alive = launched is not None and launched.alive()
     if not (out / "manifest.json").exists():
         if launched is None:
             raise RunDirError(f"{out}: no run here, and none was started from here.")
-        stage: Stage = "starting" if launched_alive else "unstarted"
+        stage: Stage = "starting" if launched.alive() else "unstarted"
         return RunView(out, stage, None, _log_end(out), launched, resumable=stage in _RESUMABLE)
     progress = read_progress(out)
     stage = status_of(RunDir.open(out), progress)
     process = progress.process if progress else None
-    if launched_alive and not (process and process.alive()):
+    if launched and launched.alive() and not (progress and (_same(progress, launched) or progress.at_work())):
         stage, process = "starting", launched  # resumed, and not yet at work
     return RunView(out, stage, progress, _log_end(out), process, resumable=stage in _RESUMABLE)
 
@@ -264,6 +265,11 @@ def _process(out: Path) -> ProcessMark | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         raise RunDirError(f"{path}: damaged ({error!r}). Delete it; the run itself needs it not.") from error
+
+
+def _same(progress: Progress, launched: ProcessMark) -> bool:
+    """Whether the process that was started last wrote this progress; it lives on for a moment after its run's end."""
+    return (progress.process.pid, progress.process.host) == (launched.pid, launched.host)
 
 
 def _log_end(out: Path) -> tuple[str, ...]:

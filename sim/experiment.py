@@ -191,7 +191,10 @@ def _check_directory(run: RunDir, scenario: Scenario, resume: bool) -> None:
     if not run.path.is_dir():
         raise RunDirError(f"{run.path}: is a file; name a folder with --out")
     if not run.manifest_file.exists():
-        if strangers := [p.name for p in run.path.iterdir() if p.name not in _BEFORE_THE_MANIFEST]:
+        names = [path.name for path in run.path.iterdir()]
+        if strangers := [
+            name for name in names if name not in _BEFORE_THE_MANIFEST and not name.endswith(".partial")
+        ]:
             raise RunDirError(
                 f"{run.path}: not empty and no run (it holds {strangers[0]}). Name another folder with --out."
             )

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from adapters.processes import ProcessMark
 from sim.atomic import write_json
 from sim.errors import RunDirError
-from sim.processes import ProcessMark
 from sim.progress import Watcher
 
 NAME = "progress.json"
@@ -49,6 +49,7 @@ class Progress:
         started: when the run was first begun (ISO 8601, UTC).
         resumed: when this process began; the same as `started` for a run in one go.
         updated: when the file was written.
+        ended: when this process left the run, which a notebook outlives; None while it is at it.
         tasks: those of this process, in the order in which they began.
         messages: lines worth keeping, the latest last.
     """
@@ -57,24 +58,28 @@ class Progress:
     started: str
     resumed: str
     updated: str
+    ended: str | None = None
     tasks: list[Task] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+
+    def at_work(self) -> bool | None:
+        """Whether the process still works at the run; None when it cannot be seen from this machine."""
+        return False if self.ended else self.process.alive()
 
 
 class ProgressFile:
     """A watcher that keeps `progress.json` current and passes everything on.
 
     Args:
-        path: the file; what it says of the first beginning is kept.
+        path: the file; what it says of the first beginning is kept, unless it is damaged.
         inner: told of everything, first.
         clock: seconds, for the pauses between writings.
     """
 
     def __init__(self, path: Path, inner: Watcher, clock: Callable[[], float] = time.monotonic) -> None:
         self._path, self._inner, self._clock = path, inner, clock
-        before = read_progress(path.parent)
         now = _now()
-        self._progress = Progress(ProcessMark.of(), before.started if before else now, now, now)
+        self._progress = Progress(ProcessMark.of(), _begun(path.parent) or now, now, now)
         self._tasks: dict[str, Task] = {}
         self._written = float("-inf")
 
@@ -107,6 +112,11 @@ class ProgressFile:
         self._progress.updated = _now()
         write_json(self._path, {"format": FORMAT, **asdict(self._progress)})
 
+    def end(self) -> None:
+        """Write that this process is through with the run."""
+        self._progress.ended = _now()
+        self.write()
+
 
 @contextmanager
 def progress_file(run: Path, inner: Watcher) -> Iterator[ProgressFile]:
@@ -121,7 +131,7 @@ def progress_file(run: Path, inner: Watcher) -> Iterator[ProgressFile]:
     try:
         yield watcher
     finally:
-        watcher.write()
+        watcher.end()
 
 
 def read_progress(run: Path) -> Progress | None:
@@ -139,9 +149,10 @@ def read_progress(run: Path) -> Progress | None:
             )
         return Progress(
             process=ProcessMark.from_record(record["process"]),
-            started=str(record["started"]),
+            started=datetime.fromisoformat(record["started"]).isoformat(),
             resumed=str(record["resumed"]),
             updated=str(record["updated"]),
+            ended=record.get("ended"),
             tasks=[
                 Task(str(t["name"]), int(t["total"]), int(t["done"]), str(t["note"])) for t in record["tasks"]
             ],
@@ -153,6 +164,14 @@ def read_progress(run: Path) -> Progress | None:
         raise RunDirError(
             f"{path}: damaged ({error!r}). It only tells of progress: delete it, the run needs it not."
         ) from error
+
+
+def _begun(run: Path) -> str | None:
+    try:
+        before = read_progress(run)
+    except RunDirError:  # the run needs it not, so it must not keep the run from going on
+        return None
+    return before.started if before else None
 
 
 def _now() -> str:

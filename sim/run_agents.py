@@ -32,7 +32,9 @@ class Seen(NamedTuple):
 def language_cells(run: RunDir) -> list[CellDir]:
     """Cells that have begun and whose agents read and write; those of opinion models do not."""
     return [
-        cell for cell in run.cells() if opinion_model(cell.key.condition) is None and cell.database.exists()
+        cell
+        for cell in run.cells()
+        if opinion_model(cell.key.condition) is None and (cell.done or cell.database.exists())
     ]
 
 

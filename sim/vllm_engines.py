@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from adapters.bases.loader import Base
     from adapters.engines.vllm.engine import VllmEngine
     from adapters.engines.vllm.server.environment import VllmEnvironment
+    from adapters.engines.vllm.server.record import ServerRecord
     from adapters.engines.vllm.server.server import Server
     from adapters.engines.vllm.server.settings import ServerSettings
     from adapters.engines.vllm.speech import Speech
@@ -44,6 +45,7 @@ class _Place(NamedTuple):
     api_key: str | None
     folder: Path
     server_folder: Path | None = None
+    record: ServerRecord | None = None  # of a server of our own; what another one can hold, nobody tells
 
 
 def check_server(scenario: Scenario, base: Base) -> None:
@@ -91,7 +93,7 @@ def open_server(
             base.weights.release()
             server = _started(scenario, shared / "server.log", watcher)
             stack.callback(server.stop)
-            places = [_Place(server.url, server.api_key, Path(served))]
+            places = [_Place(server.url, server.api_key, Path(served), record=server.record)]
             version, log = server.record.version, server.log
         engine = _joined(scenario, base, adapters, places, stack)
         record = {
@@ -204,15 +206,17 @@ def _connected(scenario: Scenario, base: Base, adapters: AdapterReader, place: _
     """The engine of one server, after it has shown that it is the right one."""
     from adapters.engines.vllm.client.client import Endpoint
     from adapters.engines.vllm.engine import VllmEngine
-    from adapters.engines.vllm.residency.shelf import AdapterShelf
+    from adapters.engines.vllm.residency.shelf import ANYTHING, AdapterShelf, Carries
     from adapters.lora.zero import zero_adapter
 
     block = _block(scenario)
     zero = zero_adapter(base.skeleton, scenario.adapters.spec)
+    own = place.record
+    carries = ANYTHING if own is None else Carries(own.max_lora_rank, own.targets)
     return VllmEngine(
         base,
         Endpoint(place.url, place.api_key, block.timeout, block.requests),
-        AdapterShelf(place.folder, adapters, zero=zero, server_folder=place.server_folder),
+        AdapterShelf(place.folder, adapters, zero=zero, server_folder=place.server_folder, carries=carries),
         max_loras=block.max_loras,
         max_cpu_loras=block.max_cpu_loras,
         served=_loaded(place) if block.adapters == "loaded" else None,

@@ -220,6 +220,16 @@ def test_commands_run_but_for_their_size(name: str, beside_the_scenarios: Path) 
     assert Session(REPOSITORY / name, shrink=SHORT, left_out=("make",)).run() > 2
 
 
+@pytest.mark.usefixtures("beside_the_scenarios")
+def test_commands_of_the_served_scenario_run_on_the_local_engine() -> None:
+    """vLLM is neither installed nor started here: the live tests do that."""
+    less = "--set engine.kind=local --set corpus.users=10 --set corpus.posts_per_user=16 --set seeds=[0]"
+    less += " --set population.held_out_posts=2"
+    local = {beginning: f"{more} {less}" for beginning, more in SHORT.items()}
+    page = REPOSITORY / "scenarios" / "served.md"
+    assert Session(page, shrink=local, left_out=("plures serve install",)).run() > 2
+
+
 def test_blocks_know_their_output_and_their_files(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-ROOMS = ("adapters", "agents", "metrics", "sim")
+ROOMS = ("adapters", "agents", "dashboards", "metrics", "sim")
 MODULES = sorted(
     [
         REPOSITORY / "plures.py",

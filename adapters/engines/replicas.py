@@ -105,10 +105,10 @@ class ReplicatedEngine:
         return self._run(requests, lambda engine, part: engine.score(part), _no_score)
 
     def close(self) -> None:
-        """Close every replica; a second call does nothing."""
+        """Close every replica, which ends what one is still asked after an interruption; again does nothing."""
         self._closed = True
-        self._threads.shutdown()
         with ExitStack() as closing:
+            closing.callback(self._threads.shutdown)  # last
             for engine in self._replicas.values():
                 closing.callback(engine.close)
 

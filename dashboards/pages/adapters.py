@@ -10,7 +10,17 @@ import pandas as pd
 import streamlit as st
 
 from dashboards.plots import adapters as plots
-from dashboards.shell import cached, choose, folders, page, pick_rows, plain, show_chart, show_table
+from dashboards.shell import (
+    cached,
+    choose,
+    choose_part,
+    folders,
+    page,
+    pick_rows,
+    plain,
+    show_chart,
+    show_table,
+)
 from sim.errors import SimError
 from sim.views import adapters as view
 from sim.views import revisions
@@ -43,7 +53,7 @@ def render() -> None:
         "Adapters", "What does each person carry, where does it come from, and does it carry the person?"
     ):
         store = _store()
-        part = choose("part", "Show", list(_PARTS), format=lambda key: _PARTS[key][0])
+        part = choose_part("part", {name: label for name, (label, _) in _PARTS.items()})
         _PARTS[part][1](store)
 
 
@@ -80,7 +90,9 @@ def _search(store: Path) -> view.Search:
     with kind:
         by = choose("by", "Find by", list(_SEARCHES), format=lambda key: _SEARCHES[key])
     with text:
-        wanted = st.text_input("Text", value=st.query_params.get("find", ""), key="find-text").strip()
+        wanted = st.text_input(
+            _SEARCHES[by].capitalize(), value=st.query_params.get("find", ""), key="find-text"
+        ).strip()
         st.query_params["find"] = wanted
     with state:
         in_state = choose("state", "State", _STATES)

@@ -13,6 +13,7 @@ from dashboards.plots.agent import stance_chart
 from dashboards.shell import (
     cached,
     choose,
+    choose_part,
     chosen_run,
     folders,
     link,
@@ -61,7 +62,7 @@ def render() -> None:
         for remark in remarks(shown.run):
             st.caption(plain(remark))
         _head(shown)
-        part = choose("show", "Show", list(_PARTS), format=lambda key: _PARTS[key][0])
+        part = choose_part("show", {name: label for name, (label, _) in _PARTS.items()})
         _PARTS[part][1](shown)
 
 
@@ -72,8 +73,14 @@ def _choose() -> _Shown:
         raise RunAgentError(f"{run.path}: no cell with language agents has begun yet. Look again later.")
     with st.sidebar:
         cell = cells[choose("cell", "Cell", list(cells))]
-        handles = run.read_population(cell.key.size).set_index("agent_id")["handle"]
-        agent_id = choose("agent", "Agent", list(handles.index), format=lambda agent: f"@{handles[agent]}")
+        people = run.read_population(cell.key.size).set_index("agent_id")
+        agent_id = choose(
+            "agent",
+            "Agent",
+            list(people.index),
+            default=people["activity"].idxmax(),
+            format=lambda agent: f"@{people['handle'][agent]}",
+        )
     agent = find_agent(run, cell.key.size, agent_id)
     return _Shown(run, cell, agent, _carried(run, cell, agent))
 
@@ -203,9 +210,9 @@ def _interview(shown: _Shown) -> None:
 
 
 _PARTS: Mapping[str, tuple[str, Callable[[_Shown], None]]] = {
-    "overview": ("Stance, and the same agent elsewhere", _overview),
-    "words": ("Training posts beside what it wrote", _words),
-    "acts": ("Acts, and what it saw", _acting),
+    "overview": ("Stance", _overview),
+    "words": ("What it learned and wrote", _words),
+    "acts": ("What it saw and did", _acting),
     "adapter": ("Adapter", _adapter),
     "interview": ("Interview", _interview),
 }

@@ -36,9 +36,13 @@ def render() -> None:
     """Draw the page."""
     with page("Compare", "What do adapters change, and how sure can one be?"):
         runs = chosen_runs()
-        for run, name in zip(runs, across.run_names(runs), strict=True):
-            for remark in remarks(run):
-                st.warning(plain(remark if len(runs) == 1 else f"{name}: {remark}"))
+        said = [
+            remark if len(runs) == 1 else f"{name}: {remark}"
+            for run, name in zip(runs, across.run_names(runs), strict=True)
+            for remark in remarks(run)
+        ]
+        if said:
+            st.warning(plain("\n".join(said)))
         begun = [run for run in runs if comparison.sizes(run)]
         if idle := [run.path.name for run in runs if run not in begun]:
             st.info(
@@ -90,8 +94,12 @@ def _changes(compared: pd.DataFrame) -> None:
     heads = dict(paired.PAIRED_COLUMNS.values())
     table = paired.paired_table(compared, treatment, control, size)
     show_table(table, f"differences-{treatment}-{control}-n{size}", help=heads)
-    for sentence in paired.paired_words(compared, treatment, control, size):
+    told = paired.paired_words(compared, treatment, control, size)
+    for sentence in told.summary:
         st.caption(plain(sentence))
+    if told.notes:
+        with st.expander("What is missing or narrow in this table, and why"):
+            st.caption(plain("\n".join(told.notes)))
     if ratios := paired.ratios(compared, treatment, control, size):
         ratios.figure.update_layout(title=f"{treatment} as a multiple of {control}, N = {size}", margin_t=80)
         show_chart(ratios.figure, f"ratios-{treatment}-{control}-n{size}", ratios.caption)

@@ -32,11 +32,13 @@ _COLUMNS = {
     "message": "why a run cannot be read",
 }
 _HEADLINE_COLUMNS = {
+    "n": "people in each population",
     "treated": "mean over seeds under the treatment",
     "controls": "mean over seeds under the control",
     "difference": "treated minus controls, paired by seed",
     "low": "lower end of the 95% interval of the difference",
     "high": "upper end of the 95% interval of the difference",
+    "ratio": "treated over controls; none where a measure can be negative",
 }
 
 

@@ -23,7 +23,7 @@ def render() -> None:
             st.info(
                 plain(
                     f"No result file below {given.shown} yet. Experiments write files that end in .result.json, "
-                    "and `python -m benchmarks.NAME --json > NAME.json` keeps a benchmark."
+                    "and a benchmark is kept with: python -m benchmarks.NAME --json > NAME.json."
                 )
             )
         else:

@@ -14,6 +14,7 @@ from dashboards.plots.stance import spread_chart
 from dashboards.shell import (
     cached,
     choose,
+    choose_part,
     chosen_run,
     guarded,
     link,
@@ -33,7 +34,7 @@ from sim.views.comparison import sizes
 from sim.views.plotted import Plotted
 from sim.views.remarks import remarks
 
-_PARTS = {"stance": "where people stand", "attention": "what got attention", "cascades": "who passed on what"}
+_PARTS = {"stance": "Where people stand", "attention": "What got attention", "cascades": "Who passed on what"}
 _MOMENTS = (3, 5, 9)
 _TREES = {"follows": "from whom they had it (along follows)", "record": "as the platform records it"}
 ALL_SEEDS = -1
@@ -66,18 +67,17 @@ def render() -> None:
     """Draw the page."""
     with page("Stance & cascades", "Where do people stand, who moves, and what do posts set off?"):
         run = chosen_run()
-        for remark in remarks(run):
-            st.warning(plain(remark))
+        if said := remarks(run):
+            st.warning(plain("\n".join(said)))
         there = sizes(run)
         if not there:
             st.info("No cell is finished yet, and stances are written when a cell is. Look again later.")
             return
-        first, second, third = st.columns(3)
-        with first:
-            part = choose("part", "Show", list(_PARTS), format=_PARTS.__getitem__)
-        with second:
+        part = choose_part("part", _PARTS)
+        left, right = st.columns(2)
+        with left:
             size = choose("n", "N", there, default=there[-1])
-        with third:
+        with right:
             seeds = [ALL_SEEDS, *run.scenario.seeds]
             seed = choose(
                 "seed", "Seed", seeds, format=lambda s: "all together" if s == ALL_SEEDS else str(s)
@@ -133,9 +133,8 @@ def _attention_part(run: RunDir, size: int, seed: int | None) -> None:
     step = choose_step(run.scenario.simulation.steps, "Up to and including step")
     people = run.read_population(size)
     shown = [cell for cell in cells if cell.key.seed == cells[0].key.seed]
-    for place, cell in zip(st.columns(len(shown)), shown, strict=True):
-        with place:
-            st.markdown(plain(_named(cell)))
+    for tab, cell in zip(st.tabs([plain(_named(cell)) for cell in shown]), shown, strict=True):
+        with tab:
             show_table(_top_posts(cell, people, step), f"top-posts-{cell.key.id}")
 
 

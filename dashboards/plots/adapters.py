@@ -10,6 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from sim.figure_style import GREY, STYLE, colour
+from sim.numbers import counted
 from sim.views.likelihoods import Likelihoods
 from sim.views.lineage import Lineage
 from sim.views.revisions import TrainingCurve
@@ -77,7 +78,7 @@ def lineage(told: Lineage) -> Drawn:
     counts = ", ".join(f"{events.get(event, 0)} {event}" for event in _MARKS)
     return Drawn(
         figure,
-        f"Lineage: {len(lanes)} record{'' if len(lanes) == 1 else 's'} of one family, {len(told.steps)} steps "
+        f"Lineage: {counted(len(lanes), 'record')} of one family, {counted(len(told.steps), 'step')} "
         f"({counts}); filled marks are what records stand for now. A dotted line leads back to the entry that a "
         "rollback returned to.",
     )

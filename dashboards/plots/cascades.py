@@ -14,6 +14,8 @@ from sim.figure_traces import add_line
 from sim.views.plotted import Plotted
 
 _COLUMNS = 3
+_NODES = [digit * 10**power for power in range(7) for digit in (1, 2, 5)]
+"""Marks on the axis of sizes."""
 _KINDS: Mapping[str, tuple[str, int]] = {
     "post": ("star", 14),
     "repost": ("square", 9),
@@ -37,7 +39,7 @@ def sizes_chart(plotted: Plotted) -> Any:
             figure, part["size"].tolist(), part["share"].tolist(), escape(str(condition)), place, legend=True,
             hovertemplate="%{y:.2%} of posts have at least %{x} nodes",
         )  # fmt: skip
-    figure.update_xaxes(type="log", title_text="nodes of the cascade, the post included", dtick="D2")
+    figure.update_xaxes(type="log", title_text="nodes of the cascade, the post included", tickvals=_NODES)
     figure.update_yaxes(type="log", title_text="share of posts", tickformat="~%", dtick="D2")
     figure.update_layout(height=420, **STYLE, title=_title(plotted.title), margin={"t": 60, "b": 45, "r": 10})
     return figure

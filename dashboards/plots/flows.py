@@ -132,6 +132,6 @@ def _tails(figure: Any, part: Any, node: dict[str, Any], place: _Place) -> None:
         above = max(y, above + 0.045)
         height = place.top - above * (place.top - place.bottom)
         figure.add_annotation(
-            text=names[band], x=place.right + 0.004, y=height, xref="paper", yref="paper", xanchor="left",
+            text=names[band], x=place.right + 0.012, y=height, xref="paper", yref="paper", xanchor="left",
             yanchor="middle", showarrow=False, font={"size": 11},
         )  # fmt: skip

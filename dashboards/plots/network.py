@@ -163,7 +163,8 @@ def _plain(figure: Any) -> Any:
     figure.update_xaxes(visible=False, range=[-1.08, 1.08])
     figure.update_yaxes(visible=False, range=[-1.08, 1.08], scaleanchor="x")
     figure.update_layout(
-        height=520, **STYLE, margin={"t": 10, "b": 10, "l": 10, "r": 10}, dragmode="pan", uirevision="kept",
-        hovermode="closest", legend={"orientation": "h", "y": -0.02, "itemsizing": "constant"},
+        height=520, **STYLE, margin={"t": 50, "b": 10, "l": 10, "r": 10}, dragmode="pan", uirevision="kept",
+        hovermode="closest",
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "itemsizing": "constant"},
     )  # fmt: skip
     return figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Literal
 
@@ -25,6 +25,10 @@ BANDS: Mapping[Band, str] = {
 _ENDS: Mapping[Band, tuple[str, str]] = {"interval": ("low", "high"), "range": ("least", "most")}
 _AXES: Mapping[Axis, str] = {"step": "step", "N": "agents, N", "seed": "seed"}
 _COLUMNS = 3
+_HEAD = 45
+"""Pixels: height of the title."""
+_LEGEND_ROW, _LEGEND_WIDTH, _LEGEND_MARK, _LETTER = 28, 800, 50, 7
+"""Pixels: height of a row, its width on the smallest screen, what a mark takes, and a letter, about."""
 _ROOM = 0.75
 """Of the range of all seeds, above and below it: a band that reaches further, as of two seeds, is cut there."""
 
@@ -74,18 +78,19 @@ def series_chart(plotted: Plotted, panel: str, axis: Axis, band: Band, units: Ma
         places = list(map(str, sorted(frame["x"].unique())))
         figure.update_xaxes(type="category", categoryorder="array", categoryarray=places)
         figure.update_layout(scattermode="group", scattergap=0.7)
+    height = (300 if rows == 1 else 220 * rows) + 140
     figure.update_layout(
-        height=(300 if rows == 1 else 220 * rows) + 140,
+        height=height,
         **STYLE,
         title={
-            "text": escape(_title(plotted.title, axis, band)),
+            "text": escape(_title(plotted, axis, band)),
             "font": {"size": 15},
             "x": 0,
             "y": 0.99,
             "yanchor": "top",
         },
-        margin={"t": 110, "b": 45, "r": 10},
-        legend={"orientation": "h", "yref": "container", "y": 0.94, "yanchor": "top", "x": 0},
+        margin={"t": _HEAD + 30 + _LEGEND_ROW * _legend_rows(lines), "b": 45, "r": 10},
+        legend={"orientation": "h", "yref": "container", "y": 1 - _HEAD / height, "yanchor": "top", "x": 0},
     )
     return figure
 
@@ -156,5 +161,12 @@ def _changes(part: pd.DataFrame) -> bool:
     return bool(part["change"].any())
 
 
-def _title(title: str, axis: Axis, band: Band) -> str:
-    return title if axis == "seed" or band == "none" else f"{title}; band: {BANDS[band]}"
+def _title(plotted: Plotted, axis: Axis, band: Band) -> str:
+    """With what the band is, where one is drawn."""
+    drawn = axis != "seed" and band in _ENDS and bool(plotted.frame[list(_ENDS[band])].notna().any(axis=None))
+    return f"{plotted.title}; band: {BANDS[band]}" if drawn else plotted.title
+
+
+def _legend_rows(lines: Sequence[str]) -> int:
+    """How many rows the legend takes on the smallest screen."""
+    return 1 + sum(_LEGEND_MARK + _LETTER * len(str(line)) for line in lines) // _LEGEND_WIDTH

@@ -130,13 +130,13 @@ def _introduce(held: Interview, *, toy: bool) -> None:
 
 
 def _typed() -> Iterator[str]:
-    """Questions as they are typed, until an empty line or the end of input."""
+    """Questions as they are typed, until an empty line, the end of input or Ctrl-C."""
     with suppress(ImportError):
         import readline  # noqa: F401 - importing it gives `input` arrow keys and a history
     while True:
         try:
             asked = input("? ").strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
             return
         if not asked:
             return

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from agents.interview import Form
 from sim.block import Block
@@ -45,7 +45,7 @@ class Asked(Block):
     """The moment; null takes the last."""
     also: tuple[str, ...] = ()
     """Further conditions."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     """Of the answers."""
     form: Form = "free"
     """`free` or `post`."""

@@ -78,7 +78,9 @@ class Transcript:
             **exchange.as_plain(),
         }
         line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
-        with self.path.open("ab") as file:
+        with self.path.open("a+b") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)  # drops a line that a killed writer left unfinished
             file.write(line.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fsync(file.fileno())
@@ -91,8 +93,7 @@ class Transcript:
         """
         if not self.path.exists():
             return []
-        text = self.path.read_text("utf-8")
-        whole = text.split("\n")[:-1]  # splitlines() would part texts at every exotic line separator
+        whole = self.path.read_bytes().split(b"\n")[:-1]
         return [self._record(number, line) for number, line in enumerate(whole, 1)]
 
     def exchanges(self) -> list[Exchange]:
@@ -103,7 +104,7 @@ class Transcript:
         """
         return [Exchange.from_plain(record) for record in self.read()]
 
-    def _record(self, number: int, line: str) -> dict[str, Any]:
+    def _record(self, number: int, line: bytes) -> dict[str, Any]:
         try:
             record = json.loads(line)
             Exchange.from_plain(record)
@@ -120,5 +121,5 @@ class Transcript:
 
 def sessions(run: Path) -> list[str]:
     """Names of the conversations that were held in a run, the oldest first."""
-    files = (run / FOLDER).glob("*.jsonl")
+    files = [file for file in (run / FOLDER).glob("*.jsonl") if _NAME.fullmatch(file.stem)]
     return [file.stem for file in sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name))]

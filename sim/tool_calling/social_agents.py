@@ -1,19 +1,14 @@
 """OASIS's own agents, each bound to one served adapter; what they call is recorded and goes nowhere.
 
-To be imported after `sim.oasis_import.load_oasis`, which sees to it that OASIS and CAMEL come up quietly.
+CAMEL's model and token counter are stood in for by classes of the same methods, not derived from its own, so that
+nothing of CAMEL is imported before an agent is made.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
-
-from camel.messages import BaseMessage
-from camel.models import BaseModelBackend
-from camel.prompts import TextPrompt
-from camel.types import ChatCompletion
-from camel.utils import BaseTokenCounter
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from adapters.engines.protocol import Message, Sampling, TextEncoder
 from adapters.engines.vllm.client import bodies
@@ -22,11 +17,14 @@ from adapters.engines.vllm.client.client import VllmClient
 from agents.decision import Action
 from sim.oasis_import import load_oasis
 
+if TYPE_CHECKING:
+    from camel.types import ChatCompletion
+
 _TURN_TOKENS = 8
 """What a chat template adds to a turn, generously."""
 
 
-class BaseTokens(BaseTokenCounter):  # type: ignore[misc]  # CAMEL ships no types
+class BaseTokens:
     """Counts with the base's own tokenizer; CAMEL's default would download an encoding.
 
     Args:
@@ -53,43 +51,35 @@ class BaseTokens(BaseTokenCounter):  # type: ignore[misc]  # CAMEL ships no type
         raise NotImplementedError(f"{len(token_ids)} ids: this counter only counts")
 
 
-class ServedModel(BaseModelBackend):  # type: ignore[misc]  # likewise
-    """CAMEL's model of one adapter on a server, asked through the engine's own client; keeps the last answer.
+class ServedModel:
+    """The model of one adapter on a server, asked through the engine's own client; keeps the last answer.
 
     Args:
         client: of the server.
         name: that the adapter is served under: this model and no other.
         tokens: counts.
         context: tokens that the base can attend to. CAMEL would take `max_tokens` for it, and fall silent.
+
+    Attributes:
+        model_type, model_config_dict, token_counter, token_limit: what CAMEL asks a model for.
     """
 
     def __init__(self, client: VllmClient, name: str, tokens: BaseTokens, context: int) -> None:
-        super().__init__(name, {}, token_counter=tokens)
-        self._client, self._name, self._tokens, self._context = client, name, tokens, context
+        self._client = client
+        self.model_type, self.model_config_dict = name, dict[str, Any]()
+        self.token_counter, self.token_limit = tokens, context
         self.sampling = Sampling()
         self.answer: Answer | None = None
 
-    @property
-    def token_counter(self) -> BaseTokens:
-        """Counts offline."""
-        return self._tokens
-
-    @property
-    def token_limit(self) -> int:
-        """Tokens of prompt and reply."""
-        return self._context
-
-    def _run(self, *_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError(f"{self._name}: agents are asked asynchronously only")
-
-    async def _arun(
+    async def arun(
         self,
         messages: Sequence[Mapping[str, Any]],
         _response_format: object = None,
         tools: Sequence[Mapping[str, Any]] | None = None,
     ) -> ChatCompletion:
+        """Ask the server; CAMEL's agents call this."""
         turns = [Message(m["role"], m["content"]) for m in messages]
-        body = bodies.chat(self._name, turns, self.sampling, None) | {
+        body = bodies.chat(self.model_type, turns, self.sampling, None) | {
             "tools": [_lenient(tool) for tool in tools or ()]
         }
         self.answer = await self._client.chat(body)
@@ -120,13 +110,16 @@ class BoundAgent:
 
     def __init__(self, agent_id: int, system: str, model: ServedModel, actions: Sequence[Action]) -> None:
         oasis = load_oasis()
+        from camel.models import ModelManager
+        from camel.prompts import TextPrompt
+
         self._model, self._busy = model, asyncio.Lock()
         self._agent = oasis.SocialAgent(
             agent_id,
             oasis.UserInfo(profile={"system": system}),
             TextPrompt("{system}"),
             channel=DeadEnd(),
-            model=model,
+            model=ModelManager(model),
             available_actions=[oasis.ActionType(str(action)) for action in actions],
         )
 
@@ -136,6 +129,8 @@ class BoundAgent:
         Raises:
             ServerError: as of `VllmClient.complete`.
         """
+        from camel.messages import BaseMessage
+
         async with self._busy:
             self._model.answer, self._model.sampling = None, sampling
             self._agent.reset()
@@ -156,6 +151,8 @@ def _lenient(tool: Mapping[str, Any]) -> dict[str, Any]:
 
 def _for_camel(answer: Answer) -> ChatCompletion:
     """The answer in the client library's own type, with what CAMEL looks at."""
+    from camel.types import ChatCompletion
+
     (choice,) = answer.choices
     calls = [
         {

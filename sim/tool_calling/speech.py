@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from adapters.engines.protocol import FinishReason, GenerateRequest, GenerateResult, Message, Sampling
+from adapters.engines.protocol import GenerateRequest, GenerateResult, Message, Sampling
 from adapters.engines.validation import RefusedError
 from adapters.engines.vllm.client import bodies
-from adapters.engines.vllm.client.answers import ChatCompletion
+from adapters.engines.vllm.client.answers import ChatCompletion, read_reply
 from adapters.engines.vllm.client.client import VllmClient
-from adapters.engines.vllm.client.faults import NonsenseError, RejectedError, UnansweredError
+from adapters.engines.vllm.client.faults import RejectedError, UnansweredError
 from adapters.engines.vllm.speech import Asked
 from adapters.engines.vllm.tokens import TokenSpeech
 from adapters.errors import ServerError
 from agents.decision import Action
 from agents.tool_calls import ToolCall, ToolReply
 from sim.oasis_import import load_oasis
+from sim.tool_calling.social_agents import BaseTokens, BoundAgent, ServedModel
 
 if TYPE_CHECKING:
     from adapters.bases.loader import Base
-    from sim.tool_calling.social_agents import BoundAgent
 
 _PROBE_TOOL = {
     "type": "function",
     "function": {"name": "do_nothing", "parameters": {"type": "object", "properties": {}}},
 }
-_FINISHES: dict[str, FinishReason] = {"stop": "stop", "tool_calls": "stop", "length": "length"}
 
 
 class ToolSpeech(TokenSpeech):
@@ -48,9 +47,7 @@ class ToolSpeech(TokenSpeech):
 
     def __init__(self, base: Base, context: int, actions: Sequence[Action]) -> None:
         super().__init__(base, context)
-        load_oasis()
-        from sim.tool_calling.social_agents import BaseTokens
-
+        load_oasis()  # it takes seconds, which the event loop should not wait for
         self._context, self._actions = min(base.longest, context), tuple(actions)
         self._tokens = BaseTokens(base.encoder)
         self._agents: dict[tuple[str, str], BoundAgent] = {}
@@ -68,7 +65,7 @@ class ToolSpeech(TokenSpeech):
             raise RefusedError(
                 "bad_request", f"prompt: got {', '.join(roles)}; an agent takes a system and a user message"
             )
-        turns = [{"content": part.content} for part in request.prompt if isinstance(part, Message)]
+        turns = [{"content": self._harmless(part)} for part in request.prompt if isinstance(part, Message)]
         if (count := self._tokens.count_tokens_from_messages(turns)) > self._context:
             raise RefusedError(
                 "prompt_too_long", f"about {count} tokens of prompt; the server takes {self._context}"
@@ -79,6 +76,7 @@ class ToolSpeech(TokenSpeech):
         """Put a request to the agent of its user and adapter.
 
         Raises:
+            RefusedError: this request came to nothing.
             ServerError: as of `VllmClient.complete`.
         """
         system, user = (self._harmless(part) for part in asked.request.prompt if isinstance(part, Message))
@@ -107,8 +105,6 @@ class ToolSpeech(TokenSpeech):
             ) from error
 
     def _agent(self, client: VllmClient, system: str, model: str) -> BoundAgent:
-        from sim.tool_calling.social_agents import BoundAgent, ServedModel
-
         if (system, model) not in self._agents:
             served = ServedModel(client, model, self._tokens, self._context)
             self._agents[system, model] = BoundAgent(len(self._agents), system, served, self._actions)
@@ -123,19 +119,21 @@ class ToolSpeech(TokenSpeech):
 
 
 def _result(request: GenerateRequest, answer: ChatCompletion, model: str) -> GenerateResult:
-    (choice,) = answer.choices
-    logprobs = [token.logprob for token in choice.logprobs.content]
-    finish = _FINISHES.get(choice.finish_reason or "")
-    if answer.model != model or finish is None or None in logprobs:
-        raise NonsenseError(
-            f"asked {model}, got {answer.model}, ended by {choice.finish_reason!r}: {logprobs[:8]}"
-        )
-    calls = tuple(ToolCall(c.function.name, c.function.arguments) for c in choice.message.tool_calls or ())
+    reply = read_reply(
+        answer.as_completion(),
+        model=model,
+        prompt=None,
+        most=request.sampling.max_new_tokens,
+        stops=frozenset(),
+        vocabulary=None,
+    )
+    said = answer.choices[0].message
+    calls = tuple(ToolCall(call.function.name, call.function.arguments) for call in said.tool_calls or ())
     return GenerateResult(
         request_id=request.request_id,
-        text=ToolReply(choice.message.content, calls).text,
-        token_ids=tuple(choice.token_ids),
-        logprobs=tuple(logprob for logprob in logprobs if logprob is not None),
-        finish_reason=finish,
+        text=ToolReply(said.content, calls).text,
+        token_ids=reply.token_ids,
+        logprobs=reply.logprobs,
+        finish_reason=reply.finish,
         prompt_tokens=answer.usage.prompt_tokens,
     )

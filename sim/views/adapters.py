@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, cast
 
 import pandas as pd
 
@@ -22,7 +22,6 @@ PAGE = 50
 _WAIT = 5.0
 
 SearchBy = Literal["name", "person", "tag", "revision"]
-SEARCHES: tuple[SearchBy, ...] = get_args(SearchBy)
 """The beginning of a name, a person's id in the corpus, a tag, or a revision (8 digits of its id do)."""
 
 ServingState = State

@@ -15,6 +15,7 @@ from metrics.engagement import DISLIKE, ENGAGEMENT_KINDS, engagements
 from metrics.posts import REPOST, own_words, post_kinds
 from sim.errors import RunDirError
 from sim.numbers import counted, number
+from sim.opinion_cell import opinion_model
 from sim.platform_tables import PlatformTables, read_tables
 from sim.run_dir import CellDir, RunDir
 from sim.views.plotted import Plotted
@@ -36,12 +37,14 @@ NODE_COLUMNS = ["node", "parent", "kind", "step", "depth", "row", "user_id", "au
 
 def written_cells(run: RunDir, size: int) -> list[CellDir]:
     """Finished cells of a size in which anybody could write: those of opinion models have no platform."""
-    return [cell for cell in _done(run, size) if cell.database.exists()]
+    return [cell for cell in _done(run, size) if opinion_model(cell.key.condition) is None]
 
 
 def silent_conditions(run: RunDir, size: int) -> list[str]:
     """Conditions with finished cells in which nobody writes."""
-    silent = [cell.key.condition for cell in _done(run, size) if not cell.database.exists()]
+    silent = [
+        cell.key.condition for cell in _done(run, size) if opinion_model(cell.key.condition) is not None
+    ]
     return list(dict.fromkeys(silent))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -71,22 +72,30 @@ def paired_table(compared: pd.DataFrame, treatment: str, control: str, n: int) -
     return pd.DataFrame(front | {head: rows[column] for column, (head, _) in PAIRED_COLUMNS.items()})
 
 
-def paired_words(compared: pd.DataFrame, treatment: str, control: str, n: int) -> list[str]:
-    """What one table of differences says as a whole: sentences, the reasons of missing values among them."""
+class Words(NamedTuple):
+    """What one table of differences says as a whole: its summary, and why values are missing or intervals odd."""
+
+    summary: list[str]
+    notes: list[str]
+
+
+def paired_words(compared: pd.DataFrame, treatment: str, control: str, n: int) -> Words:
+    """One table of differences in sentences."""
     rows = paired_rows(compared, treatment, control, n)
     tested = int(rows["low"].notna().sum())
     sure = int(((rows["low"] > 0) | (rows["high"] < 0)).sum())
-    said = []
+    summary: list[str] = []
+    notes: list[str] = []
     if tested:
-        said.append(
+        summary.append(
             f"{sure} of {counted(tested, 'measure')} leave 0 outside their 95% interval; by chance alone about "
             f"{number(0.05 * tested)} would."
         )
     keys = compared[[*CONTRAST_COLUMNS, "n"]].eq([treatment, control, n]).all(axis=1)
     for table in contrasts(compared[keys]):
-        said += [table.least] if table.least else []
-        said += [f"{note}: {', '.join(labels)}." for note, labels in table.notes.items()]
-    return said
+        summary += [table.least] if table.least else []
+        notes += [f"{note}: {', '.join(labels)}." for note, labels in table.notes.items()]
+    return Words(summary, notes)
 
 
 def ratios(compared: pd.DataFrame, treatment: str, control: str, n: int) -> Captioned | None:

@@ -85,7 +85,7 @@ def summarize(path: Path) -> RunSummary:
         return _finished(path, stamp.st_mtime_ns, stamp.st_size) or _read(path)
     except (RunDirError, ValidationError, OSError) as error:
         return RunSummary(path, "unreadable", message=str(error))
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
         return RunSummary(path, "unreadable", message=f"{path / 'manifest.json'}: damaged ({error!r})")
 
 
@@ -97,10 +97,10 @@ def status_of(run: RunDir, progress: Progress | None) -> Status:
         progress: of `read_progress`. Without it, or on another machine than the run's, the manifest is believed.
     """
     state = run.state
-    alive = progress.process.alive() if progress else None
-    if state in LIVE and alive is False:
+    at_work = progress.at_work() if progress else None
+    if state in LIVE and at_work is False:
         return "died"
-    if state in ("interrupted", "failed") and alive:
+    if state in ("interrupted", "failed") and at_work:
         return "preparing"  # resumed, and being checked
     return state
 

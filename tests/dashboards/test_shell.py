@@ -141,6 +141,28 @@ def test_run_of_the_address_is_opened(two_runs: Path, monkeypatch: pytest.Monkey
     assert app.query_params["run"] == "runs/one"
 
 
+def test_run_that_finished_last_is_shown_where_none_was_chosen(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shown() -> str:
+        return str(_script("st.text(chosen_run().path.name)", two_runs, monkeypatch).text[0].value)
+
+    for name, age in (("one", 1), ("two", 2)):
+        (two_runs / name / "report.html").write_text("")
+        os.utime(two_runs / name / "report.html", (age, age))
+    assert shown() == "two"
+    (two_runs / "two" / "report.html").unlink()
+    assert shown() == "one"
+
+
+def test_part_of_a_page_stands_in_the_address(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = "st.text(choose_part('part', {'a': 'First', 'b': 'Second'}))"
+    assert _script(body, two_runs, monkeypatch).text[0].value == "a"
+    assert _script(body, two_runs, monkeypatch, part="b").text[0].value == "b"
+    lost = _script(body, two_runs, monkeypatch, part="c")
+    assert (lost.text[0].value, lost.warning[0].value) == ("a", plain("Part c is not here. Showing First."))
+
+
 def test_several_runs_come_from_the_address(two_runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = "st.text([r.path.name for r in chosen_runs()])"
     app = _script(body, two_runs, monkeypatch, runs="runs/two,runs/one,runs/three")
@@ -212,6 +234,16 @@ def test_table_offers_its_csv_and_chart_its_words(two_runs: Path, monkeypatch: p
     assert chart.alt == "One point at *2*."
     assert json.loads(chart.config)["toImageButtonOptions"]["filename"] == "fig"
     assert app.caption[0].value == plain("One point at *2*.")
+
+
+def test_many_words_of_a_chart_are_folded_away_and_kept(
+    two_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = "show_chart(go.Figure(go.Scatter(x=[1], y=[2])), 'fig', 'word ' * 100)"
+    app = _script(body, two_runs, monkeypatch)
+    assert app.expander[0].label == "The chart in words"
+    assert app.expander[0].caption[0].value.startswith("word word")
+    assert app.get("plotly_chart")[0].proto.alt.startswith("word word")
 
 
 def test_charts_are_saved_in_the_chosen_format(two_runs: Path, open_page: OpenPage) -> None:

@@ -50,7 +50,7 @@ def test_the_step_slider_moves_the_address_and_the_words(open_page: OpenPage, fi
     assert open_page("stance", finished_run.path.parent, step="99").slider[0].value == 3
 
 
-def test_top_posts_stand_side_by_side_with_their_text_in_cells(
+def test_top_posts_have_a_tab_for_each_condition_and_their_text_in_cells(
     open_page: OpenPage, finished_run: RunDir
 ) -> None:
     app = open_page("stance", finished_run.path.parent, part="attention", seed="1")

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from adapters.processes import ProcessMark
 from sim import control
 from sim.control import RunView, look, resume, start, stop, validate
 from sim.errors import RunDirError, ScenarioError
-from sim.processes import ProcessMark
+from sim.progress import Silent
+from sim.progress_file import progress_file
 from sim.run_dir import open_run
-from sim.scenario import Scenario
+from sim.scenario import FileCorpus, Scenario
 from sim.scenario_file import load_scenario, parse_scenario
 
 LONG = Scenario.model_validate(
@@ -57,13 +59,30 @@ def _steps(seen: RunView) -> int:
     return sum(task.done for task in seen.progress.tasks) if seen.progress else 0
 
 
-def test_run_is_started_stopped_in_the_middle_and_resumed_to_its_end(tmp_path: Path) -> None:
-    out, store = tmp_path / "first", tmp_path / "store"
-    begun = start(LONG, tmp_path, "first", store=store)
+def test_run_is_started_and_stopped_in_the_middle(tmp_path: Path) -> None:
+    """With a real process; how it goes on is `test_stopped_run_is_resumed_to_its_end`."""
+    _start_and_stop(tmp_path)
+
+
+@pytest.mark.slow
+def test_stopped_run_is_resumed_to_its_end(tmp_path: Path) -> None:
+    out = _start_and_stop(tmp_path)
+    assert resume(out, store=tmp_path / "store").status == "starting"
+    ended = _wait(out, lambda seen: not seen.live)
+    assert ended.status == "done", ended.log
+    assert not ended.resumable
+    assert all(cell.done for cell in open_run(out).cells())
+    assert ended.progress is not None
+    assert ended.progress.resumed > ended.progress.started
+
+
+def _start_and_stop(folder: Path) -> Path:
+    out, store = folder / "first", folder / "store"
+    begun = start(LONG, folder, "first", store=store)
     assert begun.status == "starting"
-    assert load_scenario(tmp_path / "first.yaml") == LONG
+    assert load_scenario(folder / "first.yaml") == LONG
     with pytest.raises(RunDirError, match="there is a run of this name"):
-        start(LONG, tmp_path, "first", store=store)
+        start(LONG, folder, "first", store=store)
     with pytest.raises(RunDirError, match="cannot be resumed, for it is starting"):
         resume(out, store=store)
 
@@ -71,21 +90,23 @@ def test_run_is_started_stopped_in_the_middle_and_resumed_to_its_end(tmp_path: P
     assert running.status == "running"
     assert running.live
     stopped = stop(out, patience=30)
-    assert stopped.status == "interrupted"
+    assert (stopped.status, stopped.resumable) == ("interrupted", True)
     assert "add --resume to go on" in stopped.log[-1]
     assert _steps(stopped) < 8
-
-    assert resume(out, store=store).status == "starting"
-    ended = _wait(out, lambda seen: not seen.live)
-    assert ended.status == "done", ended.log
-    assert not ended.resumable
-    run = open_run(out)
-    assert all(cell.done for cell in run.cells())
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
+    assert sorted(p.name for p in folder.iterdir()) == [
         "first", "first.log", "first.process.json", "first.yaml", "store",
     ]  # fmt: skip
-    assert ended.progress is not None
-    assert ended.progress.resumed > ended.progress.started
+    return out
+
+
+def test_run_that_a_living_notebook_left_can_be_resumed(tmp_path: Path) -> None:
+    """Its process goes on, but no longer with the run: that is no reason to wait for it, nor to signal it."""
+    out = _manifest(tmp_path / "left", "interrupted")
+    with progress_file(out, Silent()):
+        assert look(out).status == "preparing"
+    seen = look(out)
+    assert (seen.status, seen.resumable) == ("interrupted", True)
+    assert stop(out) == seen
 
 
 def test_run_that_was_killed_is_seen_as_died_and_can_be_resumed(tmp_path: Path) -> None:
@@ -115,11 +136,12 @@ def test_run_of_another_machine_is_believed_and_cannot_be_stopped(tmp_path: Path
 
 
 def test_run_that_cannot_begin_says_why_and_its_name_is_free_again(tmp_path: Path) -> None:
-    bad = LONG.model_copy(update={"base": str(tmp_path / "no-such-base")})
+    corpus = FileCorpus(kind="file", path=tmp_path / "no-such-people.jsonl")
+    bad = LONG.model_copy(update={"corpus": corpus})
     start(bad, tmp_path, "bad", store=tmp_path / "store")
     seen = _wait(tmp_path / "bad", lambda seen: not seen.live)
     assert (seen.status, seen.resumable) == ("unstarted", True)
-    assert "no-such-base" in " ".join(seen.log)
+    assert "no-such-people" in " ".join(seen.log)
     again = start(LONG, tmp_path, "bad", store=tmp_path / "store")
     assert again.status == "starting"
 
@@ -131,11 +153,12 @@ def test_name_that_is_no_folder_name_is_refused(name: str, tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_file_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("mine")
-    with pytest.raises(RunDirError, match="would be overwritten"):
+@pytest.mark.parametrize("name", ["mine.yaml", "mine.log", "mine"])
+def test_what_is_somebody_elses_is_left_alone(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(RunDirError, match=f"{name}: is there already"):
         start(LONG, tmp_path, "mine", store=tmp_path / "store")
-    assert (tmp_path / "mine.yaml").read_text() == "mine"
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [(name, "mine")]
 
 
 def test_validation_says_what_the_command_says(tmp_path: Path) -> None:
@@ -187,6 +210,7 @@ def _write_progress(out: Path, process: ProcessMark) -> None:
         "started": "2026-01-01T00:00:00+00:00",
         "resumed": "2026-01-01T00:00:00+00:00",
         "updated": "2026-01-01T00:00:01+00:00",
+        "ended": None,
         "tasks": [{"name": "lora-n8-s0", "total": 2, "done": 1, "note": ""}],
         "messages": [],
     }

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from adapters.store import AdapterStore
+from agents.errors import AgentsError
 from metrics.catalogue import CATALOGUE
 from sim.comparison import compare_run, contrasts
 from sim.errors import RunDirError
@@ -17,7 +18,7 @@ from sim.experiment import run_experiment
 from sim.platform_tables import read_tables
 from sim.progress import Silent
 from sim.run_dir import RunDir, open_run
-from sim.scenario import Scenario
+from sim.scenario import FileCorpus, Scenario
 from tests.sim.conftest import SMALL
 
 
@@ -138,6 +139,14 @@ def test_foreign_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunDirError, match=r"not empty and no run \(it holds thesis\.doc\)"):
         run_experiment(SMALL, tmp_path, store=tmp_path / "store")
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.doc"]
+
+
+def test_what_a_killed_start_left_behind_is_in_nobodys_way(tmp_path: Path) -> None:
+    for name in (".lock", "progress.json", ".progress.json.7.partial"):
+        (tmp_path / name).write_text("")
+    nobody = SMALL.model_copy(update={"corpus": FileCorpus(kind="file", path=tmp_path / "nobody.jsonl")})
+    with pytest.raises(AgentsError, match=r"nobody\.jsonl"):
+        run_experiment(nobody, tmp_path, store=tmp_path / "store")
 
 
 def test_mistakes_show_before_anything_is_written(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from adapters.processes import ProcessMark
 from sim.errors import RunDirError
-from sim.processes import ProcessMark
 from sim.progress import Silent
 from sim.progress_file import KEPT_MESSAGES, PAUSE, ProgressFile, progress_file, read_progress
 
@@ -28,6 +28,8 @@ def test_file_says_who_works_and_how_far(tmp_path: Path) -> None:
     seen = read_progress(tmp_path)
     assert seen is not None
     assert seen.process == ProcessMark.of()
+    assert seen.ended is not None
+    assert not seen.at_work()
     assert [(t.name, t.done, t.total, t.note) for t in seen.tasks] == [("lora-n8-s0", 4, 4, "1 failed")]
     assert seen.messages == ["Loaded 8 adapters."]
 
@@ -36,6 +38,9 @@ def test_writings_keep_their_distance_but_the_end_is_always_there(tmp_path: Path
     clock = _Clock()
     watcher = ProgressFile(tmp_path / "progress.json", Silent(), clock)
     watcher.begin("cell", 10)
+    begun = read_progress(tmp_path)
+    assert begun is not None
+    assert begun.at_work()
     watcher.advance("cell", 1)
     assert _done(tmp_path) == 0
     clock.now += PAUSE
@@ -72,7 +77,7 @@ def test_resumed_run_keeps_its_first_beginning_and_starts_its_tasks_anew(tmp_pat
 
 
 def test_everything_is_passed_on(tmp_path: Path) -> None:
-    heard = []
+    heard: list[object] = []
 
     class Inner(Silent):
         def begin(self, task: str, total: int) -> None:
@@ -105,6 +110,8 @@ def test_damaged_file_says_that_it_can_be_deleted(text: str, tmp_path: Path) -> 
     (tmp_path / "progress.json").write_text(text)
     with pytest.raises(RunDirError, match=r"progress\.json: damaged .* delete it"):
         read_progress(tmp_path)
+    with progress_file(tmp_path, Silent()):  # a run starts it anew rather than not going on
+        assert read_progress(tmp_path) is not None
 
 
 def test_newer_file_and_missing_file(tmp_path: Path) -> None:

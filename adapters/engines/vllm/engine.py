@@ -105,7 +105,9 @@ class VllmEngine:
             ) from error
         self._residency.adopt(met.adapters)
         self._speech = self._spoken(met.context)
-        self._session = Session(self._base, self._client, self._residency, self._speech, self._max_loras)
+        self._session = Session(
+            self._base, met.card, self._client, self._residency, self._speech, self._max_loras
+        )
         await self._session.introduce()
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[GenerateResult]:

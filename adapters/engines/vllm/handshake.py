@@ -25,20 +25,27 @@ class Met(NamedTuple):
     """What a server says of itself.
 
     Args:
+        card: of its base.
         context: tokens of prompt and reply that it takes; None where it does not say.
         adapters: name → folder of the adapters that have names there.
     """
 
+    card: ModelCard
     context: int | None
     adapters: dict[str, Path]
 
 
-async def meet(client: VllmClient, base: Base | RemoteBase) -> Met:
+async def meet(client: VllmClient, base: Base | RemoteBase, known: ModelCard | None = None) -> Met:
     """Ask a server what it serves, and compare that with a base.
 
     A fingerprint in the served name (as `plures serve start` gives it) settles it. Otherwise the server's folder is
     compared where this machine has it, and else the tokenizer alone: then two bases with one tokenizer look alike. A
     base that only the server has is known by its name.
+
+    Args:
+        client: of the server.
+        base: that it should serve.
+        known: the card that was compared last time; the same again is believed, for a folder takes long to compare.
 
     Raises:
         ServerError: another base is served there, or no model at all.
@@ -55,13 +62,13 @@ async def meet(client: VllmClient, base: Base | RemoteBase) -> Met:
     if len(bases) != 1:
         raise ServerError(f"{url}: serves {len(bases)} models; expected one base and its adapters")
     (card,) = bases
-    if not await _is_served(client, card, base):
+    if card != known and not await _is_served(client, card, base):
         raise ServerError(
             f"{url}: serves {card.id} (from {card.root}), which is not base {base.name!r} "
             f"({base.fingerprint[:FINGERPRINT_DIGITS]}). Start one for {base.name}, or name the server's base."
         )
     adapters = {c.id: Path(c.root) for c in cards if c.parent is not None and c.root is not None}
-    return Met(card.max_model_len, adapters)
+    return Met(card, card.max_model_len, adapters)
 
 
 async def _is_served(client: VllmClient, card: ModelCard, base: Base | RemoteBase) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from adapters.engines.protocol import RequestError
 from adapters.engines.validation import RefusedError, explain_adapter
+from adapters.engines.vllm.client.answers import ModelCard
 from adapters.engines.vllm.client.client import VllmClient
 from adapters.engines.vllm.client.faults import RejectedError, UnansweredError
 from adapters.engines.vllm.flight import fly
@@ -50,6 +51,7 @@ class Session:
 
     Args:
         base: that is served.
+        card: what the server said of it.
         client: of the server.
         residency: of the adapters on it.
         speech: how requests are put.
@@ -59,12 +61,13 @@ class Session:
     def __init__(
         self,
         base: Base | RemoteBase,
+        card: ModelCard,
         client: VllmClient,
         residency: ServerResidency,
         speech: Speech,
         max_loras: int,
     ) -> None:
-        self._base, self._client, self._residency = base, client, residency
+        self._base, self._card, self._client, self._residency = base, card, client, residency
         self._speech, self._max_loras = speech, max_loras
         self._probing = asyncio.Lock()
 
@@ -107,7 +110,7 @@ class Session:
                 results[index], unanswered[index] = RequestError("engine", str(error)), error
 
         admission = Admission(
-            self._max_loras, max_requests=self._client.endpoint.requests, tier=self._residency.tier
+            self._max_loras, max_requests=self._client.endpoint.requests, near=self._residency.near
         )
         adapters = [ask.adapter or ZERO for ask in asks]
         await fly(adapters, ask, admission, self._residency, ahead=self._max_loras)
@@ -146,7 +149,7 @@ class Session:
     async def _check_same(self) -> None:
         """See that the base is still the one that it was: a server may be started anew while nobody asks it."""
         try:
-            await meet(self._client, self._base)
+            await meet(self._client, self._base, self._card)
         except UnansweredError as error:
             raise _lost(error) from error
 

@@ -143,6 +143,36 @@ def test_closing_closes_every_replica_even_when_one_fails() -> None:
     assert [replica.closed for replica in replicas.values()] == [1, 1, 1]
 
 
+def test_closing_does_not_wait_for_what_a_replica_is_still_asked() -> None:
+    """As after Ctrl-C: the caller is gone, the parts of its batch are still with the servers."""
+    asked, ended = threading.Event(), threading.Event()
+
+    class Slow(Replica):
+        def generate(self, requests: Sequence[GenerateRequest]) -> list[GenerateResult]:
+            asked.set()
+            assert ended.wait(timeout=10)
+            raise AdapterError("closed")
+
+        def close(self) -> None:
+            ended.set()
+
+    engine = ReplicatedEngine({"a": Slow("a")})
+    errors: list[AdapterError] = []
+
+    def call() -> None:
+        try:
+            engine.generate(ask("x"))
+        except AdapterError as error:
+            errors.append(error)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    assert asked.wait(timeout=10)
+    engine.close()
+    caller.join(timeout=10)
+    assert [str(error) for error in errors] == ["closed"]
+
+
 @pytest.mark.parametrize(
     ("replicas", "slack", "what"), [({}, 0.0, "replicas"), ({"a": Replica("a")}, -1.0, "slack")]
 )

@@ -17,32 +17,21 @@ CSV = '[data-testid="stDownloadButton"] button'
 
 @pytest.mark.parametrize("name", PAGES)
 def test_page_is_drawn_on_a_real_run(name: str, visitor: Visitor) -> None:
+    """At 1280×720 nothing is scrolled sideways; charts are named for screen readers, tables have their CSV."""
     visitor.open(f"{name}?run={RUN}")
     assert visitor.errors == []
-    assert visitor.page.locator("h1").first.is_visible()
-    visitor.picture(name)
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_page_fits_a_small_screen(name: str, visitor: Visitor) -> None:
-    """At 1280×720 nothing has to be scrolled sideways."""
-    visitor.open(f"{name}?run={RUN}")
-    wide, seen = visitor.page.evaluate(
+    page = visitor.page
+    assert page.locator("h1").first.is_visible()
+    wide, seen = page.evaluate(
         "() => { const m = document.querySelector('[data-testid=\"stMain\"]'); return [m.scrollWidth, m.clientWidth] }"
     )
     assert wide <= seen
-
-
-def test_every_picture_has_words_and_every_table_its_file(visitor: Visitor) -> None:
-    """Charts carry a name for screen readers, and tables a CSV download beside them."""
-    for name in PAGES:
-        visitor.open(f"{name}?run={RUN}")
-        page = visitor.page
-        charts = page.locator('[data-testid="stPlotlyChart"]')
-        for number in range(charts.count()):
-            assert charts.nth(number).locator("xpath=descendant-or-self::*[@aria-label]").count(), name
-        tables = page.locator('[data-testid="stDataFrame"]').count()
-        assert page.locator(CSV, has_text="CSV").count() >= tables, name
+    charts = page.locator('[data-testid="stPlotlyChart"]')
+    for number in range(charts.count()):
+        assert charts.nth(number).locator("xpath=descendant-or-self::*[@aria-label]").count()
+    tables = page.locator('[data-testid="stDataFrame"]').count()
+    assert page.locator(CSV, has_text="CSV").count() >= tables
+    visitor.picture(name)
 
 
 def test_menu_takes_the_run_along(visitor: Visitor) -> None:

@@ -40,11 +40,19 @@ def test_a_question_is_answered_side_by_side_and_kept(
     assert len(list((folder / "interviews").iterdir())) == 2
 
 
-def test_questions_are_typed_until_an_empty_line(
+def test_questions_are_typed_until_ctrl_c(
     folder: Path, small_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed = iter(["Who?", "Why?", ""])
-    monkeypatch.setattr("builtins.input", lambda _: next(typed))
+    """An empty line and the end of input end it in the same place."""
+    typed = iter(["Who?", "Why?"])
+
+    def read(_: str) -> str:
+        try:
+            return next(typed)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    monkeypatch.setattr("builtins.input", read)
     words = [
         "interview",
         folder,

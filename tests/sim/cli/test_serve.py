@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from adapters.engines.vllm.server.processes import group_members, stop_group
 from adapters.engines.vllm.server.record import ServerRecord, read_record
 from adapters.errors import ServerError
 from sim.cli import serve
@@ -29,7 +28,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PLURES_VLLM_ENV", str(make_environment(tmp_path / "env")))
     yield
     if (record := read_record(tmp_path / "runs" / "server" / "server.json")) is not None:
-        stop_group(record.process, grace=0)
+        record.process.stop_group(grace=0)
 
 
 def call(*words: object, status: int = 0) -> Result:
@@ -60,7 +59,7 @@ def test_a_server_is_started_looked_at_and_stopped() -> None:
         call("start")
     process = record().process
     assert f"process {process.pid} stopped" in call("stop").stdout
-    assert group_members(process) == []
+    assert process.group() == []
     assert "no server to stop" in call("stop").stdout
 
 
@@ -73,7 +72,7 @@ def test_without_a_server_status_says_so_and_fails() -> None:
 
 def test_a_server_that_died_is_gone_and_its_status_fails() -> None:
     call("start", "--quiet", "--kv-cache", 0.1)
-    stop_group(record().process, grace=0)
+    record().process.stop_group(grace=0)
     assert "gone" in call("status", status=1).stdout
     assert json.loads(call("status", "--json", status=1).stdout)["alive"] is False
 

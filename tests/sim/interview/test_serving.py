@@ -39,10 +39,11 @@ def test_a_bad_line_is_answered_and_ends_nothing(studio: OpenStudio) -> None:
         '{"id": 2, "agent": "nobody", "question": "A?"}',
         '{"id": 3, "agent": "3", "question": "A?", "session": "../up"}',
         '{"id": 4, "agent": "3", "question": "A?", "mood": "good"}',
-        '{"id": 5, "agent": "3", "question": "A?"}',
+        '{"id": 5, "agent": "3", "question": "A?", "seed": -1}',
+        '{"id": 6, "agent": "3", "question": "A?"}',
     )
-    assert [sorted(answer) for answer in answers] == [["error", "id"]] * 5 + [["exchange", "id", "session"]]
-    assert [answer["id"] for answer in answers] == [None, None, 2, 3, None, 5]
+    assert [sorted(answer) for answer in answers] == [["error", "id"]] * 6 + [["exchange", "id", "session"]]
+    assert [answer["id"] for answer in answers] == [None, None, 2, 3, None, None, 6]
     assert "question" in answers[1]["error"]
     assert "no agent 'nobody'" in answers[2]["error"]
 

@@ -35,6 +35,18 @@ def test_a_line_that_is_still_being_written_is_passed_over(tmp_path: Path) -> No
     assert transcript.exchanges() == [exchange(1, "So.")]
 
 
+def test_a_line_that_was_never_finished_spoils_no_later_one(tmp_path: Path) -> None:
+    """Even where the writer was killed within a letter of two bytes."""
+    transcript = Transcript(tmp_path, "talk")
+    transcript.make_room()
+    transcript.append({}, exchange(1, "So."))
+    with transcript.path.open("ab") as file:
+        file.write('{"question": "Für'.encode()[:-2])
+    assert transcript.exchanges() == [exchange(1, "So.")]
+    transcript.append({}, exchange(2, "Für wen?"))
+    assert transcript.exchanges() == [exchange(1, "So."), exchange(2, "Für wen?")]
+
+
 @pytest.mark.parametrize(
     "line", ["nonsense", "[1]", '{"format": 1}', '{"format": 1, "turn": 1, "answers": 3}']
 )
@@ -78,4 +90,5 @@ def test_sessions_have_names_of_their_own_and_are_listed(tmp_path: Path) -> None
         transcript = Transcript(tmp_path, name)
         transcript.make_room()
         transcript.append({}, exchange(1, "So."))
+    (tmp_path / "interviews" / "My Notes.jsonl").write_text("of somebody else")
     assert sorted(sessions(tmp_path)) == sorted(names)

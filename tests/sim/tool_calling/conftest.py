@@ -14,11 +14,12 @@ from tests.adapters.engines.vllm.fake_server import CHAT, Call, Exchange, FakeSe
 
 
 class Says(NamedTuple):
-    """What a model answers: words, and calls as (name, arguments as text)."""
+    """What a model answers: words, and calls as (name, arguments as text); `logprob` is the last token's."""
 
     content: str | None = None
     calls: tuple[tuple[str, str], ...] = ()
     finish: str | None = None
+    logprob: float | None = -0.25
 
 
 class Scripted:
@@ -58,7 +59,7 @@ def _completion(model: str, said: Says) -> dict[str, Any]:
         "index": 0,
         "message": {"role": "assistant", "content": said.content, "tool_calls": calls},
         "finish_reason": said.finish or ("tool_calls" if calls else "stop"),
-        "logprobs": {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -0.25}]},
+        "logprobs": {"content": [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": said.logprob}]},
         "token_ids": [7, 2],
     }
     return {

@@ -130,6 +130,18 @@ def test_a_cut_reply_is_told(engine: VllmEngine, script: Follow) -> None:
     assert engine.generate([request(0)])[0].finish_reason == "length"
 
 
+def test_a_broken_reply_and_numbers_that_are_none_are_one_agent_s_own(
+    engine: VllmEngine, script: Follow
+) -> None:
+    """A server that is told to stop ends replies by "abort"; an adapter that went wrong has no log-probabilities."""
+    odd = {"0": Says("I w", finish="abort"), "1": Says("NaN", logprob=None)}
+    script(lambda body: odd.get(body["messages"][0]["content"][-2], LIKES))
+    broken, numberless, well = engine.generate([request(n, f"rev-{n}") for n in range(3)])
+    assert [r.error and r.error.kind for r in (broken, numberless, well)] == ["engine", "engine", None]
+    assert "abort" in str(broken.error)
+    assert "not finite" in str(numberless.error)
+
+
 def test_one_agent_s_fault_is_its_own(engine: VllmEngine, server: FakeServer, script: Follow) -> None:
     """A server error, a server that hangs, a refusal: the others get their replies."""
 
@@ -151,8 +163,8 @@ def test_a_server_that_answers_nobody_ends_the_batch(engine: VllmEngine, script:
 
 
 def test_nonsense_ends_the_batch(engine: VllmEngine, script: Follow) -> None:
-    script(lambda body: Says("x", finish="tired"))
-    with pytest.raises(ServerError, match="ended by 'tired'"):
+    script(lambda body: Says("x", logprob=0.5))
+    with pytest.raises(ServerError, match="expected 0 or less"):
         engine.generate([request(0)])
 
 

@@ -157,7 +157,7 @@ def test_conditions_in_which_nobody_writes_are_told_apart(random: RunDir) -> Non
 
 def test_a_cell_in_which_nobody_said_anything_has_no_cascades(tmp_path: Path) -> None:
     run = made_run(tmp_path / "run", measures, seeds=(0,), sizes=(12,), written=["lora"])
-    (cell,) = written_cells(run, 12)
+    cell = next(cell for cell in written_cells(run, 12) if cell.key.condition == "lora")
     with closing(sqlite3.connect(cell.database)) as database:
         for table in ("post", "comment", "like", "dislike"):
             database.execute(f'DELETE FROM "{table}"')

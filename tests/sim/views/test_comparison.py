@@ -100,9 +100,11 @@ def test_the_paired_table_is_the_answer_of_the_run_with_readable_heads(run: RunD
 
 def test_the_table_is_summed_up_with_what_chance_alone_would_give(run: RunDir) -> None:
     said = paired_words(compared(run), "lora", "shared_base", 8)
-    assert said[0].startswith("2 of 2 measures leave 0 outside their 95% interval; by chance alone about 0.1")
-    assert any(sentence.startswith("With 3 seeds no p can be below 0.25") for sentence in said)
-    assert any("Failed decisions" in sentence for sentence in said)
+    assert said.summary[0].startswith(
+        "2 of 2 measures leave 0 outside their 95% interval; by chance alone about 0.1"
+    )
+    assert any(sentence.startswith("With 3 seeds no p can be below 0.25") for sentence in said.summary)
+    assert any("Failed decisions" in note for note in said.notes)
     figure = ratios(compared(run), "lora", "shared_base", 8)
     assert figure is not None
     assert figure.caption.startswith("lora as a multiple of shared_base")

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from adapters.processes import ProcessMark
 from metrics.catalogue import CATALOGUE
-from sim.processes import ProcessMark
 from sim.progress import Silent
 from sim.progress_file import ProgressFile
 from sim.run_dir import RunDir

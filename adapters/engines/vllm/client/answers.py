@@ -112,13 +112,13 @@ class ChatCompletion(_Part):
     usage: _Usage
 
     def as_completion(self) -> Completion:
-        """The same answer in the form of a completion."""
+        """The same answer in the form of a completion, which knows no tools: calls of tools are one way to stop."""
         (choice,) = self.choices
         logprobs = _Logprobs(token_logprobs=[token.logprob for token in choice.logprobs.content])
         flat = _Choice(
             token_ids=choice.token_ids,
             logprobs=logprobs,
-            finish_reason=choice.finish_reason,
+            finish_reason="stop" if choice.finish_reason == "tool_calls" else choice.finish_reason,
             prompt_token_ids=self.prompt_token_ids,
         )
         return Completion(model=self.model, choices=[flat], usage=self.usage)

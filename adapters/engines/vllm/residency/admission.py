@@ -9,8 +9,11 @@ request of an adapter has finished, its seat goes to another.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, insort
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
 from typing import NamedTuple
 
 
@@ -19,11 +22,18 @@ class _Waiting(NamedTuple):
     key: int
 
 
+class _Turn(NamedTuple):
+    """An adapter in line, at the place of its first request."""
+
+    arrival: int
+    adapter: str
+
+
 class Admission:
     """A line of requests for a server with few adapter slots. Pure bookkeeping: no clock, no I/O, no chance.
 
-    Of the requests in line, the first whose adapter has a seat, or can get one, starts; free seats go to adapters of
-    the lowest tier first. What may go ahead of the line's head is bounded: while one request is the head, only
+    Of the requests in line, the first whose adapter has a seat, or can get one, starts; free seats go to the nearest
+    adapters first. What may go ahead of the line's head is bounded: while one request is the head, only
     those may start that came at most `patience` times as many places later as there were requests, waiting and in
     flight, when it became the head. Adapters with more to ask then run out of admitted requests, give up their seat,
     and the head takes it. So no request is overtaken by more than `patience` times the largest number of requests
@@ -36,7 +46,8 @@ class Admission:
         max_loras: adapters in flight at once, at least 1; the zero adapter that stands for the base is one.
         max_requests: requests in flight at once, at least 1; None for as many as there are.
         patience: ≥ 0; 0 serves strictly by arrival, infinity lets everything overtake.
-        tier: how dear it would be to seat an adapter now, 0 for nothing.
+        near: tells which adapters are cheap to seat now, in groups, those that cost nothing first; all that it does
+            not name are equally dear. It is asked whenever a seat is free. None where all cost nothing.
 
     Raises:
         ValueError: for a number out of range.
@@ -48,19 +59,21 @@ class Admission:
         *,
         max_requests: int | None = None,
         patience: float = 1.0,
-        tier: Callable[[str], int] = lambda _: 0,
+        near: Callable[[], Sequence[Collection[str]]] | None = None,
     ) -> None:
         for name, value in (("max_loras", max_loras), ("max_requests", max_requests)):
             if value is not None and value < 1:
                 raise ValueError(f"{name}: got {value}; expected at least 1")
         if not patience >= 0:
             raise ValueError(f"patience: got {patience}; expected 0 or more")
-        self._max_loras, self._patience, self._tier = max_loras, patience, tier
+        self._max_loras, self._patience, self._near = max_loras, patience, near
         self._max_requests = math.inf if max_requests is None else max_requests
         self._arrivals = 0
         self._line: deque[int] = deque()  # arrivals; who left from its middle is taken out at its head
         self._waiting: set[int] = set()  # the arrivals that are still in line
         self._queues: dict[str, deque[_Waiting]] = {}  # the same, by adapter; never an empty one
+        self._seated: list[_Turn] = []  # the adapters of these queues that have a seat, sorted
+        self._standing: list[_Turn] = []  # and those that have none
         self._adapter: dict[int, str] = {}  # of every request, waiting or in flight
         self._running: set[int] = set()
         self._seats: Counter[str] = Counter()  # adapter → requests in flight, at least 1
@@ -95,14 +108,16 @@ class Admission:
         self._adapter[key] = adapter
         self._line.append(waiting.arrival)
         self._waiting.add(waiting.arrival)
-        self._queues.setdefault(adapter, deque()).append(waiting)
+        with self._moving(adapter):
+            self._queues.setdefault(adapter, deque()).append(waiting)
 
     def start(self) -> list[int]:
         """Let requests go, as many as may; returns their keys in the order in which they go."""
         started: list[int] = []
+        nearest = self._nearest() if len(self._seats) < self._max_loras else []
         while self._queues and len(self._running) < self._max_requests:
             self._look_at_head()
-            adapter = self._next_adapter()
+            adapter = self._next_adapter(nearest)
             if adapter is None:
                 break
             started.append(self._take(adapter))
@@ -115,17 +130,21 @@ class Admission:
             KeyError: no such request.
         """
         adapter = self._adapter.pop(key)
-        if key in self._running:
-            self._running.remove(key)
-            self._seats[adapter] -= 1
-            if not self._seats[adapter]:
-                del self._seats[adapter]
-            return
-        self._leave(adapter, next(waiting for waiting in self._queues[adapter] if waiting.key == key))
+        with self._moving(adapter):
+            if key in self._running:
+                self._running.remove(key)
+                self._seats[adapter] -= 1
+                if not self._seats[adapter]:
+                    del self._seats[adapter]
+            else:
+                self._leave(adapter, next(one for one in self._queues[adapter] if one.key == key))
 
     def upcoming(self, count: int) -> list[str]:
         """The first `count` adapters that will get a seat if nothing else comes, soonest first."""
-        return sorted(self._queues.keys() - self._seats.keys(), key=self._rank)[:count]
+        nearest = [turn.adapter for group in self._nearest() for turn in group]
+        named = set(nearest)
+        dear = (turn.adapter for turn in self._standing if turn.adapter not in named)
+        return list(islice(chain(nearest, dear), count))
 
     def _look_at_head(self) -> None:
         while self._line[0] not in self._waiting:
@@ -134,22 +153,33 @@ class Admission:
             self._head = self._line[0]
             self._limit = self._head + self._patience * len(self._adapter)
 
-    def _next_adapter(self) -> str | None:
-        """Whose first request goes next; None when nothing may."""
-        free = len(self._seats) < self._max_loras
-        able = self._queues.keys() if free else self._queues.keys() & self._seats.keys()
-        admitted = (adapter for adapter in able if self._queues[adapter][0].arrival <= self._limit)
-        return min(admitted, key=self._rank, default=None)
+    def _nearest(self) -> list[deque[_Turn]]:
+        """Adapters in line without a seat that `near` names: each in the first group that has it, by arrival."""
+        named: set[str] = set()
+        groups = []
+        for group in self._near() if self._standing and self._near is not None else ():
+            found = {name for name in group if name in self._queues and name not in self._seats} - named
+            groups.append(deque(sorted(map(self._turn, found))))
+            named |= found
+        return groups
 
-    def _rank(self, adapter: str) -> tuple[int, int]:
-        tier = 0 if adapter in self._seats else self._tier(adapter)
-        return tier, self._queues[adapter][0].arrival
+    def _next_adapter(self, nearest: Sequence[deque[_Turn]]) -> str | None:
+        """Whose first request goes next, a seat that it has costing nothing; None when nothing may."""
+        firsts = [(0, turn) for turn in self._seated[:1]]
+        if len(self._seats) < self._max_loras:
+            for group in nearest:
+                while group and group[0].adapter in self._seats:  # since `nearest` was made
+                    group.popleft()
+            firsts += [(cost, group[0]) for cost, group in enumerate((*nearest, self._standing)) if group]
+        admitted = [(cost, turn) for cost, turn in firsts if turn.arrival <= self._limit]
+        return min(admitted)[1].adapter if admitted else None
 
     def _take(self, adapter: str) -> int:
         first = self._queues[adapter][0]
-        self._leave(adapter, first)
+        with self._moving(adapter):
+            self._leave(adapter, first)
+            self._seats[adapter] += 1
         self._running.add(first.key)
-        self._seats[adapter] += 1
         return first.key
 
     def _leave(self, adapter: str, waiting: _Waiting) -> None:
@@ -158,3 +188,19 @@ class Admission:
         self._queues[adapter].remove(waiting)
         if not self._queues[adapter]:
             del self._queues[adapter]
+
+    @contextmanager
+    def _moving(self, adapter: str) -> Iterator[None]:
+        """Whatever changes inside, an adapter's queue or its seat: afterwards it has its place in the sorted lists."""
+        if adapter in self._queues:
+            turns, turn = self._turns(adapter), self._turn(adapter)
+            del turns[bisect_left(turns, turn)]
+        yield
+        if adapter in self._queues:
+            insort(self._turns(adapter), self._turn(adapter))
+
+    def _turns(self, adapter: str) -> list[_Turn]:
+        return self._seated if adapter in self._seats else self._standing
+
+    def _turn(self, adapter: str) -> _Turn:
+        return _Turn(self._queues[adapter][0].arrival, adapter)

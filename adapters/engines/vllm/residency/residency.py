@@ -74,6 +74,7 @@ class ServerResidency:
         self._shelf, self._registrar, self._served = shelf, registrar, dict(served or {})
         self._max_names = max_names
         self.tiers = tiers
+        self._adapters: dict[str, str] = {}  # name → revision, or ZERO, of all that were asked for
         self._names: dict[str, bool] = {}  # registered, least recently used first → its folder was proved
         self._pins: Counter[str] = Counter()
         self._loading: dict[str, asyncio.Task[object]] = {}
@@ -99,6 +100,11 @@ class ServerResidency:
     def tier(self, adapter: str) -> Tier:
         """How dear it would be to serve a revision, or ZERO, now."""
         return self.tiers.tier(self._served_as(adapter))
+
+    def near(self) -> tuple[set[str], set[str]]:
+        """Revisions, or ZERO, that are in the server's slots, and in its memory."""
+        hot, warm = ({self._adapters[name] for name in names} for names in (self.tiers.hot, self.tiers.warm))
+        return hot, warm
 
     @asynccontextmanager
     async def using(self, adapter: str) -> AsyncIterator[str]:
@@ -142,26 +148,16 @@ class ServerResidency:
         if self._is_known(adapter, name) or name in self._warming or name in self._loading:
             return
         if self._has_free_slot() or not self._shelf.has(name):
-            _go(self._warming, name, self._warm(adapter, name)).add_done_callback(_look_at)
+            _go(self._warming, name, self._warm(adapter, name))
 
     def forget(self, name: str) -> None:
         """The server does not know a name any more; the next use registers it again."""
         self._names.pop(name, None)
 
-    def forget_all(self) -> None:
-        """The server was started anew."""
-        self._names.clear()
-        self.tiers.clear()
-
     async def settle(self) -> None:
-        """Return when nothing is going on in the background, and folders whose grace is over are deleted.
-
-        Raises:
-            StoreError: the shelf cannot be written.
-        """
+        """Return when nothing is going on in the background."""
         while pending := [*self._warming.values(), *self._loading.values(), *self._unloading.values()]:
             await asyncio.wait(pending)
-        await self._read(self._shelf.sweep)
 
     def close(self) -> None:
         """Stop reading. Names stay registered and folders stay, so that the next run finds them warm."""
@@ -170,8 +166,11 @@ class ServerResidency:
 
     def _served_as(self, adapter: str) -> str:
         if adapter in self._served:
-            return self._served[adapter]
-        return self._shelf.zero_name if adapter == ZERO else self._shelf.name(adapter)
+            name = self._served[adapter]
+        else:
+            name = self._shelf.zero_name if adapter == ZERO else self._shelf.name(adapter)
+        self._adapters[name] = adapter
+        return name
 
     def _is_known(self, adapter: str, name: str) -> bool:
         return adapter in self._served or self._names.get(name, False)
@@ -217,6 +216,9 @@ class ServerResidency:
             self._names[name] = False  # it stays, as the last one used: others are tried first now
         else:
             self._shelf.retire(name)
+            await self._read(
+                self._shelf.sweep
+            )  # of those retired earlier; a folder that resists is tried again
 
     async def _place(self, adapter: str) -> Placed:
         return await self._read(self._shelf.zero if adapter == ZERO else partial(self._shelf.place, adapter))
@@ -231,10 +233,11 @@ def _go(
     """Begin a piece of work that is found under its name as long as it lasts."""
     tasks[name] = task = asyncio.create_task(work)
     task.add_done_callback(lambda _: tasks.pop(name))
+    task.add_done_callback(_look_at)
     return task
 
 
 def _look_at(task: asyncio.Task[object]) -> None:
-    """Keep asyncio from reporting an error that whoever needs the result will meet again."""
+    """Keep asyncio from reporting an error that whoever waits for the result meets, or whoever needs it next."""
     if not task.cancelled():
         task.exception()

@@ -220,15 +220,14 @@ class AdapterShelf:
         users = self._joined()
         with users.gate():
             for name in names:
-                del self._retired[name]
                 self._placed.pop(name, None)
                 users.leave(name)
                 entry = self.folder / name
-                if users.others(name) or not entry.exists():
-                    continue
-                entry.rename(gone := self.folder / f".{name}.{os.getpid()}.gone")
-                shutil.rmtree(gone)
-                deleted.append(name)
+                if not users.others(name) and entry.exists():
+                    entry.rename(gone := self.folder / f".{name}.{os.getpid()}.gone")
+                    shutil.rmtree(gone)
+                    deleted.append(name)
+                del self._retired[name]
         return deleted
 
     def _joined(self) -> ShelfUsers:

@@ -33,7 +33,8 @@ class ServerTiers:
         ValueError: for a number out of range.
 
     Source: vLLM 0.27.1, `vllm/lora/worker_manager.py` (LRUCacheWorkerLoRAManager) and `vllm/lora/model_manager.py`
-    (LRUCacheLoRAModelManager); checked against a running server by tests/adapters/engines/vllm/test_residency_live.py.
+    (LRUCacheLoRAModelManager); checked against a running server by
+    tests/adapters/engines/vllm/residency/test_residency_live.py.
     """
 
     def __init__(self, max_loras: int, max_cpu_loras: int) -> None:
@@ -87,11 +88,6 @@ class ServerTiers:
         if not self._running[name]:
             del self._running[name]
         self.touch(name)
-
-    def clear(self) -> None:
-        """The server was started anew: nothing is in it; requests that were in flight are still to end."""
-        self._slots.clear()
-        self._memory.clear()
 
     def _oldest(self, order: dict[str, None]) -> str:
         return next((name for name in order if name not in self._running), next(iter(order)))

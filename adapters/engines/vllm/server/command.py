@@ -26,9 +26,9 @@ def arguments(settings: ServerSettings, base: ServedBase, port: int) -> list[str
     words = ["-m", "vllm.entrypoints.openai.api_server", "--host", "127.0.0.1", "--port", str(port)]
     words += ["--model", str(base.path), "--served-model-name", base.served_name]
     words += ["--dtype", settings.dtype, "--seed", str(settings.seed), "--generation-config", "vllm"]
-    words += ["--max-model-len", str(settings.context or base.context)]
+    context = settings.context or base.context
+    words += ["--max-model-len", str(context)]
     words += ["--max-num-seqs", str(settings.max_sequences)]
-    words += ["--max-num-batched-tokens", str(settings.max_batched_tokens)]
     words += ["--enable-lora", "--max-loras", str(settings.max_loras)]
     words += ["--max-cpu-loras", str(settings.warm_adapters), "--max-lora-rank", str(settings.max_lora_rank)]
     words += ["--lora-target-modules", *settings.targets]
@@ -38,7 +38,11 @@ def arguments(settings: ServerSettings, base: ServedBase, port: int) -> list[str
         words += ["--kv-cache-memory-bytes", str(round(settings.kv_cache_gib * GIB))]
     if settings.device == "cpu":
         words += ["--enforce-eager"]  # LoRA on a CPU runs eagerly in any case; this says so
+        # A seeded request whose prompt is read in parts ends the engine ("CPU Generator does not use offset", 0.27.1).
+        words += ["--no-enable-chunked-prefill"]
+        words += ["--max-num-batched-tokens", str(max(settings.max_batched_tokens, context))]
     else:
+        words += ["--max-num-batched-tokens", str(settings.max_batched_tokens)]
         words += ["--gpu-memory-utilization", str(settings.memory_share)]
         words += ["--tensor-parallel-size", str(settings.tensor_parallel)]
     if settings.tool_parser is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from adapters.engines.vllm.server.served_base import ServedBase, item_bytes
 from adapters.engines.vllm.server.settings import EXPERT_MULTIPLE, GIB, ServerSettings
 from adapters.errors import ServerError
@@ -64,7 +62,9 @@ def check_memory(settings: ServerSettings, base: ServedBase) -> None:
     Raises:
         ServerError: with what is needed for what, and what is free.
     """
-    needed, free = memory_needed(settings, base), _free_memory()
+    import psutil
+
+    needed, free = memory_needed(settings, base), psutil.virtual_memory().available
     if settings.device == "cpu" and needed.total + _PROCESS_BYTES > free:
         parts = ", ".join(f"{what} {size / GIB:.1f}" for what, size in needed.items())
         raise ServerError(
@@ -72,12 +72,3 @@ def check_memory(settings: ServerSettings, base: ServedBase) -> None:
             f"itself {_PROCESS_BYTES / GIB:.1f}), {free / GIB:.1f} are free. "
             f"Lower max_loras, max_cpu_loras or kv_cache_gib."
         )
-
-
-def _free_memory() -> int:
-    """Bytes that new processes can have without swapping: MemAvailable of /proc/meminfo."""
-    for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-        name, _, value = line.partition(":")
-        if name == "MemAvailable":
-            return int(value.split()[0]) << 10
-    raise ServerError("/proc/meminfo: no MemAvailable; a vLLM server is started on Linux only")

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from adapters.engines.vllm.server.processes import ProcessId
 from adapters.errors import ServerError
+from adapters.processes import ProcessMark
 
 _OWNER_ONLY = 0o600
 
@@ -39,7 +39,7 @@ class ServerRecord:
 
     url: str
     api_key: str = field(repr=False)
-    process: ProcessId
+    process: ProcessMark
     started_at: str
     base: str
     base_fingerprint: str
@@ -61,8 +61,7 @@ class ServerRecord:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON, the key included."""
-        process = self.process._asdict()
-        return {**asdict(self), "process": process, "targets": list(self.targets), "log": str(self.log)}
+        return {**asdict(self), "targets": list(self.targets), "log": str(self.log)}
 
     @classmethod
     def from_dict(cls, values: object) -> ServerRecord:
@@ -74,7 +73,7 @@ class ServerRecord:
         if not isinstance(values, dict) or set(values) != {known.name for known in fields(cls)}:
             raise ValueError(f"expected the keys {', '.join(known.name for known in fields(cls))}")
         try:
-            process = ProcessId(int(values["process"]["pid"]), int(values["process"]["started"]))
+            process = ProcessMark.from_record(values["process"])
             changed = {"process": process, "targets": tuple(values["targets"]), "log": Path(values["log"])}
         except (TypeError, KeyError) as error:
             raise ValueError(f"process, targets or log of another kind ({error})") from error

@@ -19,13 +19,13 @@ from adapters.engines.vllm.server.environment import VllmEnvironment, open_envir
 from adapters.engines.vllm.server.fitting import check_fit, check_memory
 from adapters.engines.vllm.server.installation import check_version
 from adapters.engines.vllm.server.probe import is_healthy, served_models
-from adapters.engines.vllm.server.processes import ProcessId, identify, is_alive, stop_group
 from adapters.engines.vllm.server.record import ServerRecord
 from adapters.engines.vllm.server.served_base import ServedBase, read_served_base
 from adapters.engines.vllm.server.server_log import last_line, reasons
 from adapters.engines.vllm.server.settings import ServerSettings
 from adapters.engines.vllm.server.warden import watch_over
 from adapters.errors import ServerError
+from adapters.processes import ProcessMark
 
 HOST = "127.0.0.1"
 """Servers are reached from this machine only."""
@@ -81,7 +81,7 @@ class Server:
 
     def alive(self) -> bool:
         """Whether its process runs; whether it answers as well is `healthy`."""
-        return is_alive(self.record.process)
+        return bool(self.record.process.alive())
 
     def healthy(self) -> bool:
         """Whether it answers and its engine is alive."""
@@ -104,7 +104,7 @@ class Server:
         Raises:
             ServerError: when a process of it survives.
         """
-        killed = stop_group(self.record.process, grace=grace)
+        killed = self.record.process.stop_group(grace=grace)
         if self._child is not None:
             self._child.wait()
         if self._warden is not None and self._warden.stdin is not None:
@@ -158,7 +158,7 @@ def start_server(
     chosen = _free_port() if port is None else _checked_port(port)
     key = secrets.token_urlsafe(_KEY_BYTES)
     child = _spawn(settings, found, base, chosen, key, log)
-    server = Server(_record(settings, base, found, identify(child.pid), chosen, key, log), child)
+    server = Server(_record(settings, base, found, ProcessMark.of(child.pid), chosen, key, log), child)
     try:
         if outlive:
             threading.Thread(target=child.wait, name="vllm reaper", daemon=True).start()
@@ -169,20 +169,6 @@ def start_server(
     except BaseException:
         server.stop(grace=0)
         raise
-    return server
-
-
-def connect(record: ServerRecord) -> Server:
-    """A server that was started before, perhaps by another program.
-
-    Raises:
-        ServerError: when its process is gone.
-    """
-    server = Server(record)
-    if not server.alive():
-        raise ServerError(
-            f"{record.url}: process {record.pid} of {record.started_at} is gone; start a new server"
-        )
     return server
 
 
@@ -233,7 +219,7 @@ def _record(
     settings: ServerSettings,
     base: ServedBase,
     found: VllmEnvironment,
-    process: ProcessId,
+    process: ProcessMark,
     port: int,
     key: str,
     log: Path,

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapters.engines.vllm.server.probe import served_models
-from adapters.engines.vllm.server.processes import group_members
 from adapters.engines.vllm.server.record import ServerRecord, read_record, write_record
 from adapters.engines.vllm.server.server import START_SECONDS, OnProgress, Server, start_server
 from adapters.engines.vllm.server.settings import ServerSettings
 from adapters.errors import ServerError
+from adapters.processes import memory
 
 RECORD, LOG, LOCK = "server.json", "server.log", "lock"
 
@@ -77,7 +77,7 @@ def start_service(
     """
     state.mkdir(parents=True, exist_ok=True)
     with _locked(state):
-        if (known := read_record(state / RECORD)) is not None and group_members(known.process):
+        if (known := _recorded(state)) is not None and known.process.group():
             raise ServerError(
                 f"{state}: a server of {known.served_name} runs already at {known.url} (process {known.pid}). "
                 f"`plures serve stop --state {state}` ends it; --state OTHER starts one beside it."
@@ -105,7 +105,7 @@ def service_status(state: Path) -> Status | None:
     Raises:
         ServerError: for a record that cannot be read.
     """
-    record = read_record(state / RECORD)
+    record = _recorded(state)
     if record is None:
         return None
     server = Server(record)
@@ -117,7 +117,7 @@ def service_status(state: Path) -> Status | None:
         healthy=healthy,
         adapters=served_models(record.url, record.api_key).adapters if healthy else None,
         uptime=(datetime.now(UTC) - started).total_seconds() if alive else None,
-        memory=sum(map(_resident_bytes, group_members(record.process))),
+        memory=memory(record.process.group()),
     )
 
 
@@ -137,13 +137,24 @@ def stop_service(state: Path, *, grace: float) -> Stopped | None:
     if not state.is_dir():
         return None
     with _locked(state):
-        record = read_record(state / RECORD)
+        record = _recorded(state)
         if record is None:
             return None
-        was_there = bool(group_members(record.process))
+        was_there = bool(record.process.group())
         killed = Server(record).stop(grace)
         (state / RECORD).unlink()
     return Stopped(record, "killed" if killed else "stopped" if was_there else "was gone already")
+
+
+def _recorded(state: Path) -> ServerRecord | None:
+    """The folder's record, if it is of this machine, the only one where its process can be seen and ended."""
+    record = read_record(state / RECORD)
+    if record is not None and not record.process.is_here:
+        raise ServerError(
+            f"{state}: holds the server of another machine, {record.process.host}; stop it there, or name another "
+            f"--state. If that machine is no more, delete {state / RECORD}."
+        )
+    return record
 
 
 @contextmanager
@@ -156,13 +167,3 @@ def _locked(state: Path) -> Iterator[None]:
                 f"{state}: another command is starting or stopping its server; wait for it, or use another --state"
             ) from error
         yield
-
-
-def _resident_bytes(pid: int) -> int:
-    """VmRSS of a process; 0 when it has just ended."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    lines = (line.split() for line in text.splitlines() if line.startswith("VmRSS:"))
-    return sum(int(fields[1]) << 10 for fields in lines)

@@ -39,7 +39,8 @@ class ServerSettings:
         max_loras: slots, that is, distinct adapters in one batch, at least 1.
         max_cpu_loras: adapters held in the server's memory, at least `max_loras`; None for 4 per slot.
         max_sequences: requests decoded together, at least 1.
-        max_batched_tokens: tokens of one forward pass, at least 1.
+        max_batched_tokens: tokens of one forward pass, at least 1; on a CPU, where prompts are not read in parts, no
+            fewer than the context.
         context: most tokens of prompt and reply; None for all that the base takes.
         kv_cache_gib: memory of the attention cache in GiB; None lets vLLM take `memory_share` of the device.
         memory_share: of the GPU's memory, in (0, 1]; read on `cuda` only.

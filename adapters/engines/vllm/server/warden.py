@@ -1,6 +1,6 @@
 """Ends a server when the program that started it is gone, however that program ended.
 
-    python -m adapters.engines.vllm.server.warden PID STARTED GRACE
+    python -m adapters.engines.vllm.server.warden PID STARTED HOST GRACE
 
 Reads its standard input, a pipe whose other end only the parent holds, until the system closes it: the parent has
 closed it or is dead, by SIGKILL too. Unlike the kernel's parent-death signal, this does not depend on which thread
@@ -12,11 +12,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from dataclasses import astuple
 
-from adapters.engines.vllm.server.processes import ProcessId, stop_group
+from adapters.processes import ProcessMark
 
 
-def watch_over(process: ProcessId, grace: float) -> subprocess.Popen[bytes]:
+def watch_over(process: ProcessMark, grace: float) -> subprocess.Popen[bytes]:
     """Start a warden for a server; closing its `stdin` (or dying) ends the server.
 
     Args:
@@ -28,7 +29,7 @@ def watch_over(process: ProcessId, grace: float) -> subprocess.Popen[bytes]:
         "-P",
         "-m",
         "adapters.engines.vllm.server.warden",
-        *map(str, process),
+        *map(str, astuple(process)),
         str(grace),
     ]
     return subprocess.Popen(
@@ -40,12 +41,13 @@ def watch_over(process: ProcessId, grace: float) -> subprocess.Popen[bytes]:
     )
 
 
-def main(pid: int, started: int, grace: float) -> None:
+def main(process: ProcessMark, grace: float) -> None:
     """Wait for the end of standard input, then end the process group."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.stdin.buffer.read()
-    stop_group(ProcessId(pid, started), grace=grace)
+    process.stop_group(grace=grace)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    pid, started, host, grace = sys.argv[1:]
+    main(ProcessMark(int(pid), float(started), host), float(grace))

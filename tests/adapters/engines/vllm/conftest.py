@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from adapters.engines.vllm.server.environment import environment_folder, open_environment
-from adapters.engines.vllm.server.processes import group_members
 from adapters.engines.vllm.server.server import Server, start_server
 from adapters.engines.vllm.server.settings import ServerSettings
 from adapters.errors import ServerError
@@ -32,4 +31,4 @@ def live_server(vllm_environment: Path, tmp_path_factory: pytest.TempPathFactory
     log = tmp_path_factory.mktemp("vllm") / "server.log"
     with start_server(SETTINGS, vllm_environment, log=log) as server:
         yield server
-    assert group_members(server.record.process) == [], "processes of the server outlived it"
+    assert server.record.process.group() == [], "processes of the server outlived it"

@@ -152,6 +152,16 @@ def test_a_text_as_long_as_the_context_is_scored_and_continued(
     assert too_long.error.kind == "prompt_too_long"
 
 
+def test_many_long_prompts_at_once_are_all_answered(engine: VllmEngine, local: LocalEngine) -> None:
+    """More tokens than one forward pass takes: where prompts are read in parts, 0.27.1 ends on a CPU."""
+    draw = np.random.default_rng(1)
+    asked = [
+        GenerateRequest(f"r{i}", tuple(draw.integers(300, 4000, 192).tolist()), f"rev-{i}", GREEDY)
+        for i in range(32)
+    ]
+    assert_alike(engine.generate(asked), local.generate(asked))
+
+
 def sampled(seeds: Sequence[int]) -> list[GenerateRequest]:
     """Requests of six people, drawn with each of the seeds."""
     return [

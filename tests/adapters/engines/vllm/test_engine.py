@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -315,6 +316,17 @@ def test_without_a_fingerprint_the_servers_folder_is_compared(
     server.plan(Edit(lambda answer: _with_root(answer, str(tmp_path / "other"))), MODELS)
     with pytest.raises(ServerError, match="which is not base"):
         opened()
+
+
+def test_what_was_compared_is_not_compared_again_at_every_batch(
+    opened: Callable[..., VllmEngine], server: FakeServer
+) -> None:
+    """Where only a folder or the tokenizer can tell, that takes long."""
+    server.plan(Edit(lambda answer: _with_root(answer, "hub/name")), MODELS, times=math.inf)
+    engine = opened()
+    for i in range(3):
+        engine.generate([ask(i)])
+    assert len(server.bodies("/tokenize")) == 1
 
 
 @pytest.mark.parametrize("same", [True, False])

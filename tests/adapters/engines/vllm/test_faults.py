@@ -53,11 +53,14 @@ def engine(base: Base, server: FakeServer, shelf: Shelf, tmp_path: Path) -> Iter
 
 
 @pytest.fixture
-def impatient(engine: VllmEngine) -> VllmEngine:
-    """The same, with all adapters on the server, and from then on a second's patience."""
+def impatient(
+    engine: VllmEngine, base: Base, server: FakeServer, shelf: Shelf, tmp_path: Path
+) -> Iterator[VllmEngine]:
+    """Another one, with a second's patience, that finds all adapters on the server."""
     engine.generate(BATCH)
-    engine._client._http.timeout = 1.0
-    return engine
+    impatient = open_engine(base, endpoint(server, timeout=1.0), shelf, tmp_path / "shelf", max_loras=4)
+    yield impatient
+    impatient.close()
 
 
 def ask(i: int, *, grammar: str | None = None) -> GenerateRequest:

@@ -136,8 +136,7 @@ def test_seats_roll_instead_of_waiting_for_a_whole_wave() -> None:
 
 
 def test_what_is_hot_goes_first_then_warm_then_cold() -> None:
-    tiers = {"a": 2, "b": 1, "c": 0, "d": 0}
-    admission = Admission(1, tier=tiers.__getitem__)
+    admission = Admission(1, near=lambda: [{"d", "c"}, {"b", "d"}])
     for key, adapter in enumerate("abcd"):
         admission.offer(key, adapter)
     assert admission.upcoming(3) == ["c", "d", "b"]
@@ -147,6 +146,90 @@ def test_what_is_hot_goes_first_then_warm_then_cold() -> None:
         order.append(key)
         admission.finish(key)
     assert order == [2, 3, 1, 0]
+
+
+class Plainly:
+    """The same rules as they are told, looking at everybody every time."""
+
+    def __init__(
+        self,
+        max_loras: int,
+        max_requests: int | None,
+        patience: float,
+        near: Callable[[], Sequence[set[str]]],
+    ) -> None:
+        self.max_loras, self.max_requests = max_loras, max_requests or math.inf
+        self.patience, self.near = patience, near
+        self.waiting: dict[int, tuple[int, str]] = {}  # key → arrival, adapter; in line
+        self.running: dict[int, str] = {}
+        self.arrivals, self.head, self.limit = 0, -1, 0.0
+
+    def offer(self, key: int, adapter: str) -> None:
+        self.waiting[key] = (self.arrivals, adapter)
+        self.arrivals += 1
+
+    def start(self) -> list[int]:
+        started: list[int] = []
+        while self.waiting and len(self.running) < self.max_requests:
+            head = min(self.waiting.values())[0]
+            if head != self.head:
+                self.head = head
+                self.limit = head + self.patience * (len(self.waiting) + len(self.running))
+            seats = set(self.running.values())
+            able = [
+                (0 if adapter in seats else self.cost(adapter), arrival, key)
+                for key, (arrival, adapter) in self.waiting.items()
+                if arrival <= self.limit and (adapter in seats or len(seats) < self.max_loras)
+            ]
+            if not able:
+                break
+            key = min(able)[2]
+            self.running[key] = self.waiting.pop(key)[1]
+            started.append(key)
+        return started
+
+    def finish(self, key: int) -> None:
+        if self.running.pop(key, None) is None:
+            del self.waiting[key]
+
+    def upcoming(self, count: int) -> list[str]:
+        seats = set(self.running.values())
+        places = sorted(
+            (self.cost(name), at, name) for at, name in self.waiting.values() if name not in seats
+        )
+        return list(dict.fromkeys(name for _, _, name in places))[:count]
+
+    def cost(self, adapter: str) -> int:
+        groups = self.near()
+        return next((cost for cost, group in enumerate(groups) if adapter in group), len(groups))
+
+
+@given(settings_of, st.integers(1, 12), st.randoms(use_true_random=False))
+def test_it_decides_as_the_rules_told_plainly_whatever_happens(settings, adapters, random) -> None:
+    costs = {str(adapter): random.randrange(3) for adapter in range(adapters)}
+
+    def near() -> list[set[str]]:
+        return [{name for name in costs if costs[name] <= cost} for cost in range(2)]
+
+    admission, plainly = Admission(**settings, near=near), Plainly(**settings, near=near)
+    present: list[int] = []
+    for key in range(100):
+        match random.randrange(5):
+            case 0 | 1:
+                adapter = str(random.randrange(adapters))
+                admission.offer(key, adapter)
+                plainly.offer(key, adapter)
+                present.append(key)
+            case 2 if present:  # answered, or given up while it waits
+                gone = present.pop(random.randrange(len(present)))
+                admission.finish(gone)
+                plainly.finish(gone)
+            case 3:
+                costs[str(random.randrange(adapters))] = random.randrange(3)
+            case _:
+                assert admission.start() == plainly.start()
+        assert admission.upcoming(5) == plainly.upcoming(5)
+        assert set(admission.seated) == set(plainly.running.values())
 
 
 def test_upcoming_names_waiting_adapters_without_a_seat() -> None:

@@ -74,6 +74,7 @@ def test_a_revision_is_registered_once_however_many_ask_at_once(make, registrar)
         assert registrar.calls == [("load", names[0])]
         assert residency.registered == (names[0],)
         assert residency.tier("rev-0") is Tier.HOT
+        assert residency.near() == ({"rev-0"}, {"rev-0"})
 
     asyncio.run(work())
 
@@ -200,12 +201,6 @@ def test_a_next_run_adopts_what_is_registered_and_proves_its_folder(make, regist
 def test_a_server_started_anew_gets_its_names_again(make, registrar) -> None:
     async def work() -> None:
         residency = make()
-        await use(residency, "rev-0", "rev-1")
-        registrar.names.clear()
-        residency.forget_all()
-        assert residency.tier("rev-0") is Tier.COLD
-        await use(residency, "rev-0")
-        assert len(registrar.names) == 1
         name = await residency.ensure("rev-0")
         registrar.names.clear()
         residency.forget(name)

@@ -93,14 +93,6 @@ def test_registering_takes_no_slot_from_requests_in_flight() -> None:
     assert tiers.tier("c") is Tier.WARM
 
 
-def test_a_new_server_holds_nothing() -> None:
-    tiers = ServerTiers(1, 2)
-    tiers.begin("a")
-    tiers.clear()
-    assert tiers.warm == tiers.hot == ()
-    tiers.end("a")
-
-
 @pytest.mark.parametrize(("slots", "memory"), [(0, 1), (3, 2)])
 def test_impossible_sizes_are_refused(slots: int, memory: int) -> None:
     with pytest.raises(ValueError, match=f"got {slots}, {memory}"):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters.engines.vllm.server.processes import ProcessId
 from adapters.engines.vllm.server.record import ServerRecord, read_record, write_record
 from adapters.errors import ServerError
+from adapters.processes import ProcessMark
 
 RECORD = ServerRecord(
     url="http://127.0.0.1:8123",
     api_key="secret",
-    process=ProcessId(2, 99),
+    process=ProcessMark(2, 99.5, "here"),
     started_at="2026-11-22T07:53:01+00:00",
     base="tiny-moe",
     base_fingerprint="f" * 64,

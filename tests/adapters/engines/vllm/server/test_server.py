@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from adapters.engines.vllm.server.environment import UNFINISHED
-from adapters.engines.vllm.server.processes import ProcessId, group_members, identify
-from adapters.engines.vllm.server.server import Server, connect, start_server
+from adapters.engines.vllm.server.server import Server, start_server
 from adapters.engines.vllm.server.settings import ServerSettings
 from adapters.errors import BaseModelError, ServerError
+from adapters.processes import ProcessMark
 from tests.adapters.engines.vllm.fake_python import make_environment
 
 SETTINGS = ServerSettings(max_loras=2, kv_cache_gib=0.1)
@@ -60,12 +62,12 @@ def test_it_starts_answers_and_ends_with_its_children(env: Path, tmp_path: Path)
     with start(env, tmp_path) as server:
         assert server.alive()
         assert server.healthy()
-        members = group_members(server.record.process)
+        members = server.record.process.group()
         assert len(members) == 2
-        assert connect(server.record).healthy()
+        assert Server(server.record).healthy()  # found again by its record
     assert not server.alive()
     assert not server.healthy()
-    assert group_members(server.record.process) == []
+    assert server.record.process.group() == []
     assert nothing_left(server.log)
     assert server.stop() is False
 
@@ -154,7 +156,7 @@ def test_a_server_that_ignores_sigterm_is_killed_with_its_children(
     monkeypatch.setenv("FAKE_VLLM", "stubborn")
     server = start(env, tmp_path)
     assert server.stop(grace=0.3) is True
-    assert group_members(server.record.process) == []
+    assert server.record.process.group() == []
 
 
 def test_an_engine_core_that_outlives_its_server_is_killed(
@@ -163,7 +165,7 @@ def test_an_engine_core_that_outlives_its_server_is_killed(
     monkeypatch.setenv("FAKE_VLLM", "orphans")
     server = start(env, tmp_path)
     assert server.stop(grace=0.3) is True
-    assert group_members(server.record.process) == []
+    assert server.record.process.group() == []
 
 
 def test_children_of_a_server_that_crashed_are_ended_too(env: Path, tmp_path: Path) -> None:
@@ -173,33 +175,31 @@ def test_children_of_a_server_that_crashed_are_ended_too(env: Path, tmp_path: Pa
     while server.alive() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not server.alive()
-    assert len(group_members(server.record.process)) == 1
-    with pytest.raises(ServerError, match="is gone; start a new server"):
-        connect(server.record)
+    assert len(server.record.process.group()) == 1
     server.stop(grace=0)
-    assert group_members(server.record.process) == []
+    assert server.record.process.group() == []
 
 
 def test_a_recycled_pid_is_not_ours(env: Path, tmp_path: Path) -> None:
-    me = identify(os.getpid())
-    assert group_members(ProcessId(me.pid, me.started - 1)) == []
+    me = ProcessMark.of()
+    assert replace(me, started=me.started - 60).group() == []
     with start(env, tmp_path) as server:
-        stranger = ProcessId(server.record.pid, server.record.process.started - 1)
-        assert group_members(stranger) == []
+        stranger = replace(server.record.process, started=server.record.process.started - 60)
+        assert stranger.group() == []
 
 
 def test_a_guarded_server_ends_with_the_program_that_started_it() -> None:
     """Even by SIGKILL, and not when merely the thread that started it ends."""
     code = """
-import os, subprocess, threading
+import json, os, subprocess, threading
 from dataclasses import replace
-from adapters.engines.vllm.server.processes import identify
 from adapters.engines.vllm.server.server import Server
-from tests.adapters.engines.vllm.test_record import RECORD
+from adapters.processes import ProcessMark
+from tests.adapters.engines.vllm.server.test_record import RECORD
 
 def start():
     child = subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL, start_new_session=True)
-    servers.append(Server(replace(RECORD, process=identify(child.pid)), child))
+    servers.append(Server(replace(RECORD, process=ProcessMark.of(child.pid)), child))
     servers[0].guard()
 
 servers = []
@@ -207,15 +207,15 @@ thread = threading.Thread(target=start)
 thread.start()
 thread.join()
 assert servers[0].alive()
-print(*servers[0].record.process, flush=True)
+print(json.dumps(servers[0].record.process.as_record()), flush=True)
 os.kill(os.getpid(), 9)
 """
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=False)
-    process = ProcessId(*map(int, done.stdout.split()))
+    process = ProcessMark.from_record(json.loads(done.stdout))
     deadline = time.monotonic() + 20
-    while group_members(process) and time.monotonic() < deadline:
+    while process.group() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert group_members(process) == []
+    assert process.group() == []
 
 
 def test_a_server_is_guarded_unless_it_is_to_outlive_its_program(env: Path, tmp_path: Path) -> None:

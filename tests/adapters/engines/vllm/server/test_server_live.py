@@ -15,7 +15,6 @@ import pytest
 
 from adapters.engines.vllm.server.environment import interpreter
 from adapters.engines.vllm.server.probe import served_models
-from adapters.engines.vllm.server.processes import group_members
 from adapters.engines.vllm.server.server import Server, start_server
 from adapters.engines.vllm.server.settings import LORA_RANKS
 from tests.adapters.engines.vllm.conftest import SETTINGS
@@ -43,7 +42,7 @@ def test_a_base_of_another_fingerprint_is_unknown_there(live_server: Server) -> 
 
 def test_it_refuses_who_has_not_the_key_which_no_command_line_and_no_log_shows(live_server: Server) -> None:
     assert httpx.get(f"{live_server.url}/v1/models", trust_env=False).status_code == 401
-    for pid in group_members(live_server.record.process):
+    for pid in live_server.record.process.group():
         assert live_server.api_key not in Path(f"/proc/{pid}/cmdline").read_text("utf-8", "replace")
     assert live_server.api_key not in live_server.log.read_text("utf-8", "replace")
 
@@ -86,10 +85,10 @@ def test_a_crash_leaves_the_engine_running_until_it_is_stopped(
     settings = replace(SETTINGS, max_loras=2, kv_cache_gib=0.25)
     with start_server(settings, vllm_environment, log=tmp_path / "server.log") as server:
         assert server.healthy()
-        whole = group_members(server.record.process)
+        whole = server.record.process.group()
         os.kill(server.record.pid, signal.SIGKILL)
         time.sleep(3)
         assert not server.alive()
-        assert len(whole) - 1 == len(group_members(server.record.process)) >= 2
+        assert len(whole) - 1 == len(server.record.process.group()) >= 2
         assert server.stop() is True
-        assert group_members(server.record.process) == []
+        assert server.record.process.group() == []

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from adapters.engines.vllm.server.processes import ProcessId, group_members, identify, stop_group
 from adapters.engines.vllm.server.record import ServerRecord, read_record, write_record
 from adapters.engines.vllm.server.service import LOCK, RECORD, service_status, start_service, stop_service
 from adapters.engines.vllm.server.settings import ServerSettings
 from adapters.errors import ServerError
-from tests.adapters.engines.vllm import test_record
+from adapters.processes import ProcessMark
 from tests.adapters.engines.vllm.fake_python import make_environment
+from tests.adapters.engines.vllm.server import test_record
 
 SETTINGS = ServerSettings(max_loras=2, kv_cache_gib=0.1)
 
@@ -33,8 +32,8 @@ def state(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "state"
     yield folder
     record = read_record(folder / RECORD)
-    if record is not None and record.process != identify(os.getpid()):
-        stop_group(record.process, grace=0)
+    if record is not None and record.process != ProcessMark.of():
+        record.process.stop_group(grace=0)
 
 
 def start(state: Path, env: Path) -> ServerRecord:
@@ -58,7 +57,7 @@ def test_a_service_is_started_found_and_stopped(state: Path, env: Path) -> None:
     stopped = stop_service(state, grace=5)
     assert stopped is not None
     assert stopped.how == "stopped"
-    assert group_members(record.process) == []
+    assert record.process.group() == []
     assert service_status(state) is None
     assert stop_service(state, grace=5) is None
 
@@ -72,7 +71,9 @@ def test_starting_twice_says_so(state: Path, env: Path) -> None:
 
 def test_the_record_of_a_dead_server_is_replaced(state: Path, env: Path) -> None:
     state.mkdir()
-    write_record(state / RECORD, replace(test_record.RECORD, process=ProcessId(2**22 + 1, 5)))
+    write_record(
+        state / RECORD, replace(test_record.RECORD, process=replace(ProcessMark.of(), pid=2**22 + 1))
+    )
     found = service_status(state)
     assert found is not None
     assert not found.alive
@@ -84,9 +85,9 @@ def test_the_record_of_a_dead_server_is_replaced(state: Path, env: Path) -> None
 
 def test_a_recycled_pid_is_neither_taken_for_the_server_nor_ended(state: Path, env: Path) -> None:
     """The record names this very test's process, with an earlier start."""
-    me = identify(os.getpid())
+    me = ProcessMark.of()
     state.mkdir()
-    write_record(state / RECORD, replace(test_record.RECORD, process=me._replace(started=me.started - 1)))
+    write_record(state / RECORD, replace(test_record.RECORD, process=replace(me, started=me.started - 60)))
     found = service_status(state)
     assert found is not None
     assert not found.alive
@@ -94,6 +95,21 @@ def test_a_recycled_pid_is_neither_taken_for_the_server_nor_ended(state: Path, e
     assert stopped is not None
     assert stopped.how == "was gone already"
     assert not (state / RECORD).exists()
+
+
+def test_a_server_of_another_machine_is_left_alone(state: Path, env: Path) -> None:
+    """The folder may lie on a disk that machines share: there the pid means nothing here."""
+    state.mkdir()
+    elsewhere = replace(test_record.RECORD, process=replace(ProcessMark.of(), host="elsewhere"))
+    write_record(state / RECORD, elsewhere)
+    for act in (
+        lambda: service_status(state),
+        lambda: stop_service(state, grace=0),
+        lambda: start(state, env),
+    ):
+        with pytest.raises(ServerError, match="server of another machine, elsewhere; stop it there"):
+            act()
+    assert read_record(state / RECORD) == elsewhere
 
 
 def test_a_start_that_fails_leaves_no_record(state: Path, env: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,16 @@ def test_a_gpu_gets_other_defaults_and_flags() -> None:
     assert "--gpu-memory-utilization" not in cpu
 
 
+def test_prompts_are_read_in_parts_on_a_gpu_only() -> None:
+    """Trap of 0.27.1 on a CPU: a seeded request whose prompt is read in parts ends the engine."""
+    cpu, gpu = flags(ServerSettings(context=4096)), flags(ServerSettings.for_device("cuda", context=4096))
+    assert "--no-enable-chunked-prefill" in cpu
+    assert cpu["--max-num-batched-tokens"] == "4096"
+    assert flags(ServerSettings(context=512))["--max-num-batched-tokens"] == "1024"
+    assert "--no-enable-chunked-prefill" not in gpu
+    assert gpu["--max-num-batched-tokens"] == "8192"
+
+
 def test_tool_calls_and_further_flags_are_passed_on() -> None:
     said = flags(ServerSettings(tool_parser="hermes", extra=("--max-logprobs", "5")))
     assert said["--tool-call-parser"] == "hermes"
