@@ -24,7 +24,10 @@ class Shot(NamedTuple):
     query: str = ""
 
 
-SHOTS = (Shot("dashboard-compare.png", "compare"), Shot("dashboard-network.png", "network"))
+SHOTS = (
+    Shot("dashboard-compare.png", "compare", "&band=range"),
+    Shot("dashboard-network.png", "network"),
+)
 
 
 def main() -> None:
