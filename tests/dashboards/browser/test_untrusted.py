@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from dashboards.browsing import HEIGHT, HOST, WIDTH, chromium, chromium_path, served, settle
+from dashboards.browsing import HEIGHT, HOST, WIDTH, served, settle
 from dashboards.registry import PAGES
 from sim.run_dir import RunDir
 from tests.dashboards.broken_runs import hostile_texts
@@ -15,15 +16,13 @@ from tests.dashboards.broken_runs import hostile_texts
 pytestmark = pytest.mark.browser
 
 
-def test_hostile_texts_do_nothing(finished_run: RunDir, tmp_path: Path) -> None:
-    if chromium_path() is None:
-        pytest.skip("no Chromium here: make test-dashboard installs it")
+def test_hostile_texts_do_nothing(browser: Browser, finished_run: RunDir, tmp_path: Path) -> None:
     folder = tmp_path / "runs"
     shutil.copytree(finished_run.path, folder / "run")
     hostile_texts(folder / "run")
     asked: set[str] = set()
     dialogs: list[str] = []
-    with served([folder], tmp_path / "server.log") as url, chromium() as browser:
+    with served([folder], tmp_path / "server.log") as url:
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.on("request", lambda sent: asked.add(sent.url))
         page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
