@@ -90,6 +90,37 @@ def test_a_file_left_empty_by_a_crash_counts_as_missing_and_can_be_made_good(tmp
     assert revisions(catalog) == []
 
 
+def test_a_catalog_that_somebody_is_creating_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one comes in between the questions that tell what a file is."""
+    path = tmp_path / "catalog.sqlite"
+    path.touch()
+    other, refused = Catalog(path, wait=0), []
+    connect = Catalog._connect
+
+    def interrupted(catalog: Catalog, mode: str) -> sqlite3.Connection:
+        def create(statement: str) -> None:
+            if statement == "PRAGMA application_id":
+                db.set_trace_callback(None)
+                try:
+                    other.create()
+                except StoreError as error:
+                    refused.append(str(error))
+
+        db = connect(catalog, mode)
+        if catalog is not other:
+            db.set_trace_callback(create)
+        return db
+
+    monkeypatch.setattr(Catalog, "_connect", interrupted)
+    assert not Catalog(path, wait=5).exists()
+    assert len(refused) == 1
+    monkeypatch.setattr(Catalog, "_connect", connect)
+    other.create()
+    assert Catalog(path, wait=5).exists()
+
+
 def test_a_newer_catalog_asks_for_an_upgrade(catalog: Catalog) -> None:
     with catalog.writing() as db:
         db.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
