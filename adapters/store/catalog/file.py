@@ -201,7 +201,9 @@ class Catalog:
             return None
         db = self._connect("ro" if self._read_only else "rw")
         try:
-            db.execute("BEGIN")  # all that is asked for is of one moment: somebody may be creating the catalog
+            db.execute(
+                "BEGIN"
+            )  # all that is asked for is of one moment: somebody may be creating the catalog
             version = self._version(db)
             db.execute("COMMIT")
             if 0 < version < SCHEMA_VERSION:
