@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from adapters.engines.protocol import Message, Sampling, TextEncoder
 from adapters.engines.vllm.client import bodies
@@ -41,14 +41,6 @@ class BaseTokens:
     def encode(self, text: str) -> list[int]:
         """Token ids of plain text."""
         return list(self._encoder.text_ids(text))
-
-    def decode(self, token_ids: list[int]) -> NoReturn:
-        """Refuse: CAMEL declares it, nobody calls it.
-
-        Raises:
-            NotImplementedError: always.
-        """
-        raise NotImplementedError(f"{len(token_ids)} ids: this counter only counts")
 
 
 class ServedModel:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from adapters.bases.loader import Base, load_base
+from adapters.bases.loader import Base
 from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest, Message, Sampling, ScoreRequest
 from adapters.engines.vllm.chat import ChatSpeech, RemoteBase
@@ -24,17 +24,6 @@ from tests.adapters.engines.vllm.fake_server import CHAT, Edit, FakeServer
 from tests.adapters.engines.vllm.serving import endpoint
 
 GRAMMAR = r'\{"n":[0-9]{1,3}\}'
-
-
-@pytest.fixture(scope="module")
-def own_base(tiny_random_folder: Path) -> Base:
-    return load_base(tiny_random_folder)
-
-
-@pytest.fixture
-def server(own_base: Base) -> Iterator[FakeServer]:
-    with FakeServer(own_base) as server:
-        yield server
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from adapters.bases.loader import Base, load_base, open_base
+from adapters.bases.loader import Base, open_base
 from adapters.engines.local import LocalEngine
 from adapters.engines.protocol import GenerateRequest, GenerateResult, Message, Sampling, ScoreRequest
 from adapters.engines.vllm.engine import VllmEngine
@@ -41,17 +41,6 @@ from tests.adapters.engines.vllm.serving import endpoint, open_engine
 
 GREEDY = Sampling(max_new_tokens=10, temperature=0)
 GRAMMAR = r'\{"n":(?:[0-9]{2,4}|"x{3,9}")\}'
-
-
-@pytest.fixture(scope="module")
-def own_base(tiny_random_folder: Path) -> Base:
-    return load_base(tiny_random_folder)
-
-
-@pytest.fixture
-def server(own_base: Base) -> Iterator[FakeServer]:
-    with FakeServer(own_base) as server:
-        yield server
 
 
 @pytest.fixture

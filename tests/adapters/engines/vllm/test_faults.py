@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapters.bases.loader import Base, load_base
+from adapters.bases.loader import Base
 from adapters.engines.metered import MeteredEngine
 from adapters.engines.protocol import GenerateRequest, GenerateResult, RequestError, Sampling, ScoreRequest
 from adapters.engines.recorded import RecordedEngine, RequestRecord
@@ -32,17 +32,6 @@ from tests.adapters.engines.vllm.fake_server import (
 from tests.adapters.engines.vllm.serving import endpoint, open_engine
 
 GRAMMAR = r"[a-z]{2,4}"
-
-
-@pytest.fixture(scope="module")
-def own_base(tiny_random_folder: Path) -> Base:
-    return load_base(tiny_random_folder)
-
-
-@pytest.fixture
-def server(own_base: Base) -> Iterator[FakeServer]:
-    with FakeServer(own_base) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
-from adapters.bases.loader import Base, load_base
+from adapters.bases.loader import Base
 from adapters.engines.protocol import Sampling
 from adapters.engines.vllm.client import bodies
 from adapters.engines.vllm.client.client import Endpoint, VllmClient
@@ -37,17 +37,6 @@ from tests.adapters.engines.vllm.serving import endpoint
 
 _T = TypeVar("_T")
 BODY = bodies.generation("base", (1, 2, 3), Sampling(2, temperature=0), frozenset({256}), None)
-
-
-@pytest.fixture(scope="module")
-def own_base(tiny_random_folder: Path) -> Base:
-    return load_base(tiny_random_folder)
-
-
-@pytest.fixture
-def server(own_base: Base) -> Iterator[FakeServer]:
-    with FakeServer(own_base) as server:
-        yield server
 
 
 def asked(at: Endpoint, ask: Callable[[VllmClient], Awaitable[_T]]) -> _T:
