@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 export TOKENIZERS_PARALLELISM := false
 PLURES_VLLM_ENV ?= .venv-vllm
 
-.PHONY: setup demo test test-vllm test-dashboard test-slow screenshots lint bench bench-vllm chromium clean
+.PHONY: setup demo test test-vllm test-dashboard test-smollm2 test-slow screenshots lint bench bench-vllm chromium clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,10 @@ test: lint
 test-vllm: $(STAMP)
 	$(BIN)/plures serve install --env $(PLURES_VLLM_ENV)
 	PLURES_VLLM_ENV=$(PLURES_VLLM_ENV) $(BIN)/pytest -q -m vllm
+
+test-smollm2: $(STAMP)
+	$(BIN)/plures base show smollm2 >/dev/null 2>&1 || $(BIN)/plures base fetch smollm2
+	$(BIN)/pytest -q -m smollm2
 
 test-dashboard: $(STAMP) chromium
 	$(BIN)/pytest -q -m browser

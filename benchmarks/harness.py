@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import math
 import statistics
 import sys
 import time
@@ -31,8 +32,30 @@ class Figure:
         """Summarise at least one measurement."""
         return cls(statistics.median(values), min(values), max(values), len(values))
 
+    def as_dict(self) -> dict[str, float]:
+        """For JSON."""
+        return {"median": self.median, "low": self.low, "high": self.high, "repeats": self.repeats}
+
     def __str__(self) -> str:
         return f"{self.median:.4g} ({self.low:.4g} to {self.high:.4g}, {self.repeats} repeats)"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """An estimate from a sample of people, with its 95% interval; ends are NaN where it cannot be given."""
+
+    value: float
+    low: float
+    high: float
+    people: int
+
+    def as_dict(self) -> dict[str, float | None]:
+        """For JSON; null where there is no value."""
+        ends = {"value": self.value, "low": self.low, "high": self.high}
+        return {**{k: v if math.isfinite(v) else None for k, v in ends.items()}, "people": self.people}
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} (95% {self.low:.4g} to {self.high:.4g}, {self.people} people)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +79,7 @@ class Case:
 
     name: str
     setting: Mapping[str, Any]
-    figures: Mapping[str, Figure]
+    figures: Mapping[str, Figure | Sampled]
 
 
 @dataclass(slots=True)
@@ -99,18 +122,25 @@ def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> Figure
     return Figure.of([a / b for a, b in zip(numerators, denominators, strict=True)])
 
 
-def main(title: str, measure: Callable[[bool], Results], arguments: Sequence[str] | None = None) -> int:
+def main(
+    title: str,
+    measure: Callable[[bool], Results],
+    arguments: Sequence[str] | None = None,
+    *,
+    own: argparse.ArgumentParser | None = None,
+) -> int:
     """Parse `--quick` and `--json`, measure, print.
 
     Args:
         title: one line about what is measured.
         measure: takes `quick` (True: smallest sizes, for a sanity check) and does the work.
         arguments: in place of the command line's.
+        own: options of this benchmark alone, for the help; whoever has some parses them.
 
     Returns:
         0; a missed goal is printed as missed, and is no failure of the program.
     """
-    parser = argparse.ArgumentParser(description=title)
+    parser = argparse.ArgumentParser(description=title, parents=[own] if own else [])
     parser.add_argument("--quick", action="store_true", help="small sizes: a sanity check, not a result")
     parser.add_argument("--json", action="store_true", help="print JSON only")
     options = parser.parse_args(arguments)
@@ -127,10 +157,7 @@ def _as_json(results: Results) -> str:
             {
                 "name": case.name,
                 "setting": dict(case.setting),
-                "figures": {
-                    name: {"median": f.median, "low": f.low, "high": f.high, "repeats": f.repeats}
-                    for name, f in case.figures.items()
-                },
+                "figures": {name: figure.as_dict() for name, figure in case.figures.items()},
             }
             for case in results.cases
         ],

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -182,21 +182,24 @@ class _InMemory:
 
 @contextmanager
 def served(
-    slots: int, base: Base, adapters: Mapping[str, Adapter], env: Path, folder: Path
+    slots: int, base: Base, adapters: Mapping[str, Adapter], env: Path, folder: Path, **settings: Any
 ) -> Iterator[Bench]:
     """A server with this many slots, all adapters registered, in its memory and used once.
+
+    Args:
+        settings: of `ServerSettings`, in place of those that these loads need.
 
     Raises:
         ServerError: it cannot be started.
     """
-    settings = ServerSettings(
-        base=base.name,
-        max_loras=slots,
-        max_cpu_loras=max(slots, len(adapters)),
-        max_sequences=MAX_SEQUENCES,
-        context=base.longest,
-    )
-    with start_server(settings, env, log=folder / f"{slots}.log") as server:
+    usual = {
+        "base": str(base.path),
+        "max_loras": slots,
+        "max_cpu_loras": max(slots, len(adapters)),
+        "max_sequences": MAX_SEQUENCES,
+        "context": base.longest,
+    }
+    with start_server(ServerSettings(**{**usual, **settings}), env, log=folder / f"{slots}.log") as server:
         bench = Bench(server, slots, base, adapters, folder)
         try:
             warm_up = bench.dealt(Batch(len(adapters), min(len(adapters), 64), 2), np.random.default_rng(0))

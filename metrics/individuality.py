@@ -104,93 +104,113 @@ def individuality(
 
     Source: ours; impostor normalisation is Z-norm of speaker verification (Auckenthaler et al. 2000).
     """
+    people = by_user(nll, owner, tokens, calibration=calibration)
+    n = len(people)
+    drawn = draw_people(n, rng, resamples)
+
+    def ratio(total: str, size: str) -> Estimate:
+        return ratio_estimate(people[total], people[size], drawn, confidence)
+
+    def share(of: str) -> Estimate:
+        found = people[of].to_numpy()
+        known = n > 1 and not np.isnan(found).any()
+        interval = wilson_interval(float(found.sum()), n, confidence) if known else NO_INTERVAL
+        return Estimate(float(found.mean()), *interval)
+
+    people["gain_over_base"] = people["base"] - people["own"]
+    people["gain_over_others"] = people["others"] - people["own"]
+    return Individuality(
+        own_perplexity=_perplexity(ratio("own", "tokens")),
+        others_perplexity=_perplexity(ratio("others", "tokens")),
+        base_perplexity=_perplexity(ratio("base", "tokens")),
+        gain_over_base=ratio("gain_over_base", "tokens"),
+        gain_over_others=ratio("gain_over_others", "tokens"),
+        top1_post=ratio("found", "posts"),
+        top1_user=share("found_tail"),
+        calibrated_top1_post=ratio("calibrated", "posts"),
+        calibrated_top1_user=share("calibrated_tail"),
+        chance=1.0 / (nll.shape[1] - 1),
+        n_users=n,
+        n_posts=int(people["posts"].sum()),
+    )
+
+
+def by_user(
+    nll: pd.DataFrame,
+    owner: pd.Series[Any],
+    tokens: pd.Series[int],
+    *,
+    calibration: pd.Series[bool] | None = None,
+) -> pd.DataFrame:
+    """What `individuality` sums up, person by person.
+
+    Args:
+        nll, owner, tokens, calibration: as of `individuality`.
+
+    Returns:
+        A row for each user with a tested post. Sums over the user's tested posts: `posts`, `tokens`; `own`, `others`
+        (averaged over adapters), `base` (nats); `found`, `calibrated` (posts whose likeliest adapter is the user's).
+        Whether all of them together are likeliest under it: `found_tail`, `calibrated_tail`. Calibrated columns are
+        NaN without calibration posts, `others` with one adapter; adapters that tie share the credit.
+
+    Raises:
+        MetricInputError: as `individuality`.
+    """
     spare = np.zeros(len(nll), dtype=bool) if calibration is None else calibration.to_numpy(dtype=bool)
     _check(nll, owner, tokens, spare)
     adapters = nll.columns.drop(BASE)
     scores = nll[adapters].to_numpy(dtype=np.float64)
     author = adapters.get_indexer(pd.Index(owner))
-    length = tokens.to_numpy(dtype=np.float64)
-    tested = _Tested(author[~spare], length[~spare], rng, confidence, resamples)
+    length = tokens.to_numpy(dtype=np.float64)[~spare]
+    users, user = np.unique(author[~spare], return_inverse=True)
+
+    def summed(amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.bincount(user, weights=amounts).astype(np.float64)
 
     plain = scores[~spare]
-    own = plain[np.arange(len(plain)), tested.author]
+    own = plain[np.arange(len(plain)), author[~spare]]
     others = (plain.sum(axis=1) - own) / (len(adapters) - 1) if len(adapters) > 1 else own * np.nan
-    base = nll[BASE].to_numpy(dtype=np.float64)[~spare]
-    top1 = tested.identified(plain * tested.tokens[:, None])
-    calibrated = _UNKNOWN
+    people = {
+        "posts": summed(np.ones(len(plain))),
+        "tokens": summed(length),
+        "own": summed(own * length),
+        "others": summed(others * length),
+        "base": summed(nll[BASE].to_numpy(dtype=np.float64)[~spare] * length),
+    }
+    judged = {"found": plain * length[:, None]}
     if calibration is not None:
-        calibrated = tested.identified(_normalised(scores, author, spare)[~spare])
-    return Individuality(
-        own_perplexity=_perplexity(tested.mean(own)),
-        others_perplexity=_perplexity(tested.mean(others)),
-        base_perplexity=_perplexity(tested.mean(base)),
-        gain_over_base=tested.mean(base - own),
-        gain_over_others=tested.mean(others - own),
-        top1_post=top1.post,
-        top1_user=top1.user,
-        calibrated_top1_post=calibrated.post,
-        calibrated_top1_user=calibrated.user,
-        chance=1.0 / len(adapters),
-        n_users=len(tested.users),
-        n_posts=len(plain),
-    )
+        judged["calibrated"] = _normalised(scores, author, spare)[~spare]
+    for name, judgement in judged.items():
+        people[name] = summed(_least(judgement, author[~spare]))
+        tails = np.stack([summed(column) for column in judgement.T], axis=1)
+        people[f"{name}_tail"] = _least(tails, users)
+    frame = pd.DataFrame(people, index=adapters[users])
+    return frame.reindex(columns=[*frame.columns, *(c for c in _CALIBRATED if c not in frame)])
 
 
-class _Identified(NamedTuple):
-    post: Estimate
-    user: Estimate
+_CALIBRATED = ("calibrated", "calibrated_tail")
 
 
-_NAN = Estimate(float("nan"), *NO_INTERVAL)
-_UNKNOWN = _Identified(_NAN, _NAN)
+def draw_people(n: int, rng: np.random.Generator, resamples: int) -> NDArray[np.float64]:
+    """How often each of `n` people is in each bootstrap resample, [resamples, n]."""
+    return rng.multinomial(n, np.full(n, 1.0 / n), size=resamples).astype(np.float64)
 
 
-class _Tested:
-    """The tested posts; one set of user resamples serves all intervals.
+def ratio_estimate(
+    total: pd.Series[float], size: pd.Series[float], drawn: NDArray[np.float64], confidence: float
+) -> Estimate:
+    """Sum of `total` over sum of `size`, both by person, with the bootstrap interval of `draw_people`.
 
-    Args:
-        author: [posts], column of the author's adapter.
-        tokens: [posts].
+    Returns:
+        No interval with a single person, or without a value.
     """
-
-    def __init__(
-        self,
-        author: NDArray[np.intp],
-        tokens: NDArray[np.float64],
-        rng: np.random.Generator,
-        confidence: float,
-        resamples: int,
-    ) -> None:
-        self.author, self.tokens = author, tokens
-        self.users, self.user = np.unique(author, return_inverse=True)
-        n = len(self.users)
-        self.drawn = rng.multinomial(n, np.full(n, 1.0 / n), size=resamples).astype(np.float64)
-        self.confidence = confidence
-
-    def mean(self, per_token: NDArray[np.float64]) -> Estimate:
-        """Token-weighted mean over posts."""
-        return self._ratio(self._of_users(per_token * self.tokens), self._of_users(self.tokens))
-
-    def identified(self, scores: NDArray[np.float64]) -> _Identified:
-        """How often the author's column is least, post by post and summed over each user's posts."""
-        posts = _least(scores, self.author)
-        summed = np.stack([self._of_users(column) for column in scores.T], axis=1)
-        people = _least(summed, self.users)
-        n = len(people)
-        interval = wilson_interval(float(people.sum()), n, self.confidence) if n > 1 else NO_INTERVAL
-        by_post = self._ratio(self._of_users(posts), self._of_users(np.ones(len(posts))))
-        return _Identified(by_post, Estimate(float(people.mean()), *interval))
-
-    def _of_users(self, amounts: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.bincount(self.user, weights=amounts).astype(np.float64)
-
-    def _ratio(self, total: NDArray[np.float64], size: NDArray[np.float64]) -> Estimate:
-        value = float(total.sum() / size.sum())
-        if len(total) < 2 or np.isnan(value):
-            return Estimate(value, *NO_INTERVAL)
-        ratios = (self.drawn @ total) / (self.drawn @ size)
-        low, high = np.quantile(ratios, [0.5 - self.confidence / 2, 0.5 + self.confidence / 2])
-        return Estimate(value, float(low), float(high))
+    totals, sizes = total.to_numpy(dtype=np.float64), size.to_numpy(dtype=np.float64)
+    value = float(totals.sum() / sizes.sum())
+    if len(totals) < 2 or np.isnan(value):
+        return Estimate(value, *NO_INTERVAL)
+    ratios = (drawn @ totals) / (drawn @ sizes)
+    low, high = np.quantile(ratios, [0.5 - confidence / 2, 0.5 + confidence / 2])
+    return Estimate(value, float(low), float(high))
 
 
 def _perplexity(mean: Estimate) -> Estimate:

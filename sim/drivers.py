@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -15,10 +15,8 @@ from sim.opinion_cell import opinion_model
 from sim.people import gather_again
 from sim.platform_tables import read_tables
 from sim.run_dir import RunDir
+from sim.scenario_base import open_scenario_base
 from sim.stance import fit_scorer
-
-if TYPE_CHECKING:
-    from adapters.bases.loader import Base
 
 
 class RunDrivers(NamedTuple):
@@ -63,12 +61,8 @@ def run_drivers(run: RunDir, condition: Condition, size: int) -> RunDrivers:
     scenario = run.scenario
     people = gather_again(run)
 
-    def base() -> Base:
-        from adapters.bases.loader import load_base
-
-        return load_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
-
-    scorer, side = fit_scorer(scenario, people, base), people.populations[size].side
+    scorer = fit_scorer(scenario, people, lambda: open_scenario_base(scenario))
+    side = people.populations[size].side
     tables, changes = [], []
     for cell in cells:
         stance = cell.read_stance()

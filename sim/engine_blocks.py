@@ -18,6 +18,8 @@ class _ModelBlock(Block):
     """`cpu`, `cuda` or `mps`."""
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     """Of the base's weights."""
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    """On a CPU, of this process and of a vLLM server that it starts; null: OMP_NUM_THREADS, or the physical cores."""
     warm_mib: int = Field(default=256, ge=0)
     """Memory for adapters beside those in the model, in MiB, so that they are not read from disk at every step."""
     token_budget: int = Field(default=32_768, ge=256)
@@ -29,8 +31,19 @@ class LocalEngineBlock(_ModelBlock):
 
     kind: Literal["local"] = "local"
     """`local`."""
+    weights: Literal["int8"] | None = None
+    """`int8`: the base's linears in 8 bits while it answers, faster and less exact; null: in `dtype`."""
     max_slots: int = Field(default=64, ge=1)
     """Adapters in the model at once."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.weights == "int8" and (self.device, self.dtype) != ("cpu", "float32"):
+            raise ValueError(
+                f"weights: int8 is for device cpu and dtype float32; got {self.device} and {self.dtype}. "
+                "Delete one of these keys"
+            )
+        return self
 
 
 class VllmEngineBlock(_ModelBlock):
@@ -122,6 +135,7 @@ WHERE_AND_HOW_FAST = frozenset(
         "engine.max_loras",
         "engine.max_cpu_loras",
         "engine.requests",
+        "engine.threads",
         "engine.timeout",
         "engine.kv_cache_gib",
         "engine.warm_mib",

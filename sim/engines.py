@@ -20,11 +20,16 @@ def check_engine(scenario: Scenario, base: Base) -> None:
     """Find out whether the engine can be had, before the first expensive step.
 
     Raises:
-        BaseModelError: for weights that do not make the model that the base's config describes.
+        BaseModelError: for weights that do not make the model that the base's config describes, or for weights in
+            int8 on a processor that cannot.
         ServerError: for a vLLM server that cannot be had, or cannot serve these adapters.
     """
     match scenario.engine:
-        case LocalEngineBlock():
+        case LocalEngineBlock(weights=weights):
+            if weights == "int8":
+                from adapters.bases.quantisation import check_int8
+
+                check_int8(base.weights.device, base.weights.dtype)
             _ = base.model
         case VllmEngineBlock():
             from sim.vllm_engines import check_server
@@ -56,9 +61,14 @@ def open_engine(
 
     adapters = TieredAdapters(AdaptersFor(base, store), warm_bytes=scenario.engine.warm_mib << 20)
     match scenario.engine:
-        case LocalEngineBlock(max_slots=max_slots, token_budget=token_budget):
+        case LocalEngineBlock(max_slots=max_slots, token_budget=token_budget, weights=weights):
             from adapters.engines.local import LocalEngine
 
+            if weights == "int8":
+                from adapters.bases.quantisation import int8_base
+
+                base.weights.release()
+                base = int8_base(base)
             return LocalEngine(base, adapters, max_slots=max_slots, token_budget=token_budget)
         case VllmEngineBlock():
             from sim.vllm_engines import open_server
@@ -66,6 +76,11 @@ def open_engine(
             return open_server(scenario, base, adapters, folder, watcher or Silent())
 
 
-def engine_record(engine: Engine) -> dict[str, Any]:
-    """What the manifest says of an engine of `open_engine`: its kind, and of servers what they are."""
-    return engine.record if isinstance(engine, ServedEngine) else {"kind": "local"}
+def engine_record(block: LocalEngineBlock | VllmEngineBlock, engine: Engine) -> dict[str, Any]:
+    """What the manifest says of an engine that `open_engine` made of this block."""
+    if isinstance(engine, ServedEngine):
+        return engine.record
+    import torch
+
+    weights = block.weights if isinstance(block, LocalEngineBlock) else None
+    return {"kind": "local", "weights": weights or block.dtype, "torch_threads": torch.get_num_threads()}

@@ -123,7 +123,7 @@ def _run(
             with clock.measuring("engine"):
                 opened = open_engine(scenario, ready.base, store, folder=run.path, watcher=watcher)
             engine = stack.enter_context(_metered(opened, run))
-            record = engine_record(opened)
+            record = engine_record(scenario.engine, opened)
             _tell_changes({"engine": manifest.get("engine", record)}, {"engine": record}, watcher)
             manifest["engine"] = record
         enter("running", adapters=adapters)

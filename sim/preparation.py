@@ -14,7 +14,9 @@ from sim.opinion_cell import opinion_model
 from sim.people import People, gather
 from sim.progress import Watcher
 from sim.scenario import Scenario
+from sim.scenario_base import open_scenario_base
 from sim.stance import fit_scorer
+from sim.workload import Workload, workload
 from sim.world import World, build_world
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ class Prepared(Ground):
 
     worlds: Mapping[WorldKey, World]
     scorer: StanceScorer
+    workload: Workload | None
+    """None where no decision prompt of ours is answered: opinion models alone, or OASIS's own agents."""
 
 
 def prepare_training(scenario: Scenario) -> Ground:
@@ -59,18 +63,21 @@ def prepare(scenario: Scenario) -> Prepared:
         BaseModelError: for a base that cannot be loaded.
         BaseMismatchError: for adapter targets that the base does not have.
         ServerError: for a vLLM server that cannot be had, or cannot serve these adapters.
+        ScenarioError: for prompts that the base's context cannot hold.
         StanceError, EmbeddingError, JudgementError: for a stance scorer that cannot be had.
     """
+    base, counted = _base(scenario), None
     people = gather(scenario)
     worlds = {
         (size, seed): build_world(scenario, people, size, seed)
         for size in scenario.population.size
         for seed in scenario.seeds
     }
-    base = _base(scenario)
     if has_language_agents(scenario):
+        if scenario.simulation.policy == "structured":
+            counted = workload(scenario, base, worlds)
         check_engine(scenario, base)
-    return Prepared(people, base, worlds, fit_scorer(scenario, people, lambda: base))
+    return Prepared(people, base, worlds, fit_scorer(scenario, people, lambda: base), counted)
 
 
 def check(scenario: Scenario) -> list[str]:
@@ -86,9 +93,11 @@ def check(scenario: Scenario) -> list[str]:
         f"corpus {people.corpus.name}: {len(people.splits)} usable people of {len(people.corpus)}"
         + "".join(f", {count} {reason}" for reason, count in left_out.items() if count),
         f"base {base.name}: {base.fingerprint[:12]}{' (toy)' if base.is_toy else ''}",
-        f"personal adapters: {adapters} of rank {scenario.adapters.rank}",
+        f"personal adapters: {adapters} of rank {scenario.adapters.rank}"
+        + (f", on decoder layers from {first} on" if (first := scenario.adapters.first_layer) else ""),
         f"stance scorer: {ready.scorer.kind}, {record.accuracy_user:.2f} of {record.n_users} held-out people on "
         f"their side, {record.accuracy_post:.2f} of posts",
+        *(ready.workload.lines() if ready.workload else ()),
     ]
 
 
@@ -142,10 +151,9 @@ def obtain_adapters(
 
 def _base(scenario: Scenario) -> Base:
     """The base without its weights, after trying whether it has the adapters' targets."""
-    from adapters.bases.loader import open_base
     from adapters.lora.layers import StackedLora
 
-    base = open_base(scenario.base, device=scenario.engine.device, dtype=scenario.engine.dtype)
+    base = open_scenario_base(scenario)
     StackedLora.attach(base.skeleton, scenario.adapters.spec, 1).detach()
     return base
 

@@ -22,6 +22,8 @@ QUANTITIES: Mapping[str, tuple[str, str, str]] = {
     "ratio": ("ratio", "ratio_low", "ratio_high"),
 }
 """Column of `published_frame` → our column with the ends of its interval."""
+QUANTITY_NAMES: Mapping[str, str] = {"lora": "lora", "difference": "lora − base", "ratio": "lora / base"}
+"""The same columns as tables name them."""
 
 
 def shared(conditions: Sequence[str]) -> str:
@@ -102,20 +104,19 @@ def published(compared: pd.DataFrame) -> Beside:
         for quantity, (value, *ends) in QUANTITIES.items():
             printed = theirs.loc[metric, quantity]
             if printed.notna().any():
-                row = {"label": CATALOGUE[metric].label, "quantity": _QUANTITY_NAMES[quantity]}
+                row = {"label": CATALOGUE[metric].label, "quantity": QUANTITY_NAMES[quantity]}
                 for n in at["paper"]:
                     row[f"{n} paper"] = number(printed.get(n), signed=quantity == "difference")
                 for n in at["ours"]:
                     row[f"{n} ours"] = _ours(ours, (metric, n), value, *ends)
                 rows.append(row)
-    shown = {"label": CATALOGUE[_EXPOSURE].label, "quantity": _QUANTITY_NAMES["lora"]}
+    shown = {"label": CATALOGUE[_EXPOSURE].label, "quantity": QUANTITY_NAMES["lora"]}
     shown |= {f"{n} paper": "{} to {}".format(*map(number, CROSS_SIDE_EXPOSURE)) for n in at["paper"]}
     shown |= {f"{n} ours": _ours(ours, (_EXPOSURE, n), "treatment", "", "") for n in at["ours"]}
     return Beside(columns, [*rows, shown])
 
 
 _EXPOSURE = "cross_side_exposure"
-_QUANTITY_NAMES = {"lora": "lora", "difference": "lora − base", "ratio": "lora / base"}
 
 
 def tails(fits: Mapping[str, PowerLawFit]) -> list[Row]:

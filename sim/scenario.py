@@ -146,6 +146,8 @@ class AdaptersBlock(Block):
     """The update is (alpha / rank) · B A."""
     targets: tuple[str, ...] = _SPEC.targets
     """Linears that carry the adapter."""
+    first_layer: int = Field(default=_SPEC.first_layer, ge=0)
+    """Only decoder layers from this index on carry the adapter; 0 is all. Higher ones train and serve faster."""
     rendering: Rendering = DEFAULT_RENDERING
     """`words`, `turn` or `raw`: how a post is shown in training; it moves the action prior."""
     epochs: int = Field(default=_TRAIN.epochs, ge=1)
@@ -156,6 +158,12 @@ class AdaptersBlock(Block):
     """AdamW's peak."""
     max_tokens: int = Field(default=_TRAIN.max_tokens, ge=8)
     """Longer training rows, their prompt included, are left out and counted, never cut."""
+    tokens_per_pass: int = Field(default=_TRAIN.tokens_per_pass, ge=1)
+    """Tokens that training takes through the base at once; fewer need less memory. Changes no result."""
+    checkpoint_activations: bool = _TRAIN.checkpoint_activations
+    """Training keeps less for its backward pass and computes it again: less memory, more time, the same result."""
+    cache_gib: float = Field(default=_TRAIN.cache_gib, ge=0)
+    """Memory in GiB for what training keeps from epoch to epoch with a `first_layer` above 0. Changes no result."""
     seed: int = Field(default=0, ge=0)
     """Of initialisation and data order; one for all cells, so that seeds share adapters."""
     permute: Permute = "any"
@@ -164,7 +172,7 @@ class AdaptersBlock(Block):
     @property
     def spec(self) -> LoraSpec:
         """The adapter's shape."""
-        return LoraSpec(self.rank, self.alpha, self.targets)
+        return LoraSpec(self.rank, self.alpha, self.targets, first_layer=self.first_layer)
 
 
 class FeedBlock(Block):
@@ -233,7 +241,7 @@ class Scenario(Block):
     description: str = ""
     """For the report's head."""
     base: str = "tiny-moe"
-    """A shipped profile (`tiny-moe`) or the folder of a Hugging Face causal language model."""
+    """`tiny-moe`, a fetched base (`smollm2`), a hub id in the local cache, or the folder of a Hugging Face model."""
     corpus: CorpusBlock = SyntheticCorpus()
     """Whose posts train the adapters."""
     population: PopulationBlock = PopulationBlock()

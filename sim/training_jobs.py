@@ -11,13 +11,12 @@ from typing import Any
 
 from adapters.bases.loader import Base
 from adapters.store import Kind, TrainingKey
-from adapters.training.config import TrainConfig
+from adapters.training.config import SPEED_ONLY, TrainConfig
 from adapters.training.data import Example
 from agents.rendering import render_post
 from sim.scenario import AdaptersBlock
 
 _UNSAFE = re.compile(r"[^a-z0-9_-]+")
-_SPEED_ONLY = {"slots", "tokens_per_pass", "checkpoint_every"}
 _IN_THE_KEY_ITSELF = {"spec", "seed"}
 
 
@@ -107,6 +106,9 @@ def _config(block: AdaptersBlock, people: int = 1) -> TrainConfig:
         learning_rate=block.learning_rate,
         max_tokens=block.max_tokens,
         seed=block.seed,
+        tokens_per_pass=block.tokens_per_pass,
+        checkpoint_activations=block.checkpoint_activations,
+        cache_gib=block.cache_gib,
     )
 
 
@@ -122,7 +124,7 @@ def _job(
     for row in rows:
         data.update(json.dumps([row.learn_from, *row.tokens]).encode())
     settings = config.as_dict().items()
-    recipe: Mapping[str, Any] = {k: v for k, v in settings if k not in _SPEED_ONLY | _IN_THE_KEY_ITSELF}
+    recipe: Mapping[str, Any] = {k: v for k, v in settings if k not in SPEED_ONLY | _IN_THE_KEY_ITSELF}
     key = TrainingKey(
         base_fingerprint=base.fingerprint,
         spec=config.spec,

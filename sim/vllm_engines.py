@@ -167,6 +167,7 @@ def _settings(scenario: Scenario, found: VllmEnvironment) -> ServerSettings:
         max_sequences=block.requests,
         context=block.context,
         kv_cache_gib=block.kv_cache_gib,
+        threads=block.threads,
         tool_parser=block.tool_parser if scenario.simulation.policy == "tool_calling" else None,
     )
 

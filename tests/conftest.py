@@ -4,12 +4,36 @@ The same examples are drawn in every run, so that a commit passes or fails the s
 `HYPOTHESIS_PROFILE=explore` draws new ones.
 """
 
-import os
+from __future__ import annotations
 
+import os
+from pathlib import Path
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.real_data import real_file
 
 settings.register_profile(
     "plures", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.register_profile("explore", settings.get_profile("plures"), derandomize=False, max_examples=500)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "plures"))
+
+
+@pytest.fixture(scope="session")
+def smollm2_folder() -> Path:
+    """SmolLM2 as it was fetched on this machine; skips where it was not."""
+    from adapters.bases.loader import base_path
+    from adapters.errors import BaseModelError
+
+    try:
+        return base_path("smollm2")
+    except BaseModelError as error:
+        pytest.skip(f"{error} (`make test-smollm2` does it all)")
+
+
+@pytest.fixture(scope="session")
+def tweets_path() -> Path:
+    """Timelines of real accounts, which are not ours to ship; skips where they are not at hand."""
+    return real_file("tweets/timelines.jsonl.gz")

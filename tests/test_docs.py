@@ -22,6 +22,7 @@ from adapters.store.catalog.states import LEGAL, STATES
 from agents.bindings import CONDITIONS
 from agents.rendering import RENDERINGS
 from metrics.catalogue import CATALOGUE
+from metrics.replication import READINGS
 from sim.cli.app import app
 from sim.ledger import LEDGER_SCHEMA
 from sim.outcome import OutcomeKind
@@ -146,6 +147,11 @@ def test_adapters_page_lists_every_state_with_those_that_may_follow() -> None:
         assert set(re.findall(r"`(\w+)`", cells)) == LEGAL[state]
 
 
+def test_study_page_lists_every_reading() -> None:
+    page = (DOCS / "study.md").read_text("utf-8")
+    assert not [reading for reading in READINGS if f"`{reading}`" not in page]
+
+
 def test_comparison_page_lists_every_condition() -> None:
     assert _first_cells(DOCS / "comparison.md", "Conditions") == list(CONDITIONS)
 
@@ -218,6 +224,16 @@ def test_commands_run_but_for_their_size(name: str, beside_the_scenarios: Path) 
     (beside_the_scenarios / "posts.jsonl").write_bytes(posts)
     (beside_the_scenarios / "posts.jsonl.gz").write_bytes(gzip.compress(posts))
     assert Session(REPOSITORY / name, shrink=SHORT, left_out=("make",)).run() > 2
+
+
+def test_commands_of_the_scenario_on_a_real_model_run_on_the_tiny_one(beside_the_scenarios: Path) -> None:
+    """SmolLM2 is not fetched by the tests, and takes too long for them."""
+    assert run_command("plures corpus make town --users 8 --posts 20").code == 0
+    posts = (beside_the_scenarios / "town" / "timelines.jsonl").read_bytes()
+    (beside_the_scenarios / "posts.jsonl.gz").write_bytes(gzip.compress(posts))
+    less = "--set base=tiny-moe --set adapters.first_layer=0 --set population.held_out_posts=2"
+    tiny = {beginning: f"{more} {less}" for beginning, more in SHORT.items()}
+    assert Session(REPOSITORY / "scenarios" / "people-smollm2.md", shrink=tiny).run() == 3
 
 
 @pytest.mark.usefixtures("beside_the_scenarios")

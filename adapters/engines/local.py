@@ -6,10 +6,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+
 from adapters.engines.batching import divide_pool
 from adapters.engines.forward import Forward
 from adapters.engines.generation import DecodingLoop, Job
 from adapters.engines.grammar import GrammarCompiler
+from adapters.engines.kv_pool import KvPool
 from adapters.engines.protocol import (
     GenerateRequest,
     GenerateResult,
@@ -30,6 +33,7 @@ from adapters.engines.validation import (
 )
 from adapters.errors import AdapterError, GrammarError
 from adapters.lora.routing import BASE_SLOT
+from adapters.training.heap import keep_freed_memory
 
 if TYPE_CHECKING:
     from adapters.bases.loader import Base
@@ -70,12 +74,14 @@ class LocalEngine:
         for name, value in (("max_slots", max_slots), ("token_budget", token_budget)):
             if value < 1:
                 raise ValueError(f"{name}: got {value}; expected at least 1")
+        keep_freed_memory()  # each step needs the same buffers again
         self._base = base
         self._forward = Forward(base.model)
         self._residency = Residency(base, adapters, max_slots)
         self._limits = Limits(self._forward.vocabulary, self._forward.longest, token_budget)
         self._stops = stop_ids(base)
         self._compiler: GrammarCompiler | None = None
+        self._pool: KvPool | None = None
         self._closed = False
 
     def generate(self, requests: Sequence[GenerateRequest]) -> list[GenerateResult]:
@@ -127,7 +133,7 @@ class LocalEngine:
                 for i, slot in seats.slots.items()
                 if requests[i].completion
             }
-            with self._forward.session():
+            with torch.inference_mode():
                 found = score_jobs(self._forward, self._residency.stack, list(jobs.values()), PASS_TOKENS)
             for i, logprobs in zip(jobs, found, strict=True):
                 scores[i] = tuple(logprobs)
@@ -146,6 +152,7 @@ class LocalEngine:
     def close(self) -> None:
         """Take the slots out of the model; a second call does nothing."""
         self._residency.release()
+        self._pool = None
         self._closed = True
 
     def _check_open(self) -> None:
@@ -188,10 +195,19 @@ class LocalEngine:
             return
         divisions = divide_pool([job.need for job in jobs], self._limits.memory)
         loop = DecodingLoop(self._forward, self._residency.stack, self._grammars, self._stops, PASS_TOKENS)
-        with self._forward.session():
-            pool = self._forward.new_pool(max(d.rows * d.length for d in divisions))
+        with torch.inference_mode():
+            pool = self._pool_for(max(d.rows * d.length for d in divisions))
             for division in divisions:
                 loop.run(jobs, pool, division)
+        self._pool = pool
+
+    def _pool_for(self, capacity: int) -> KvPool:
+        """The pool of the call before if it is large enough; the engine has none until the call ends well."""
+        pool, self._pool = self._pool, None
+        if pool is not None and pool.capacity >= capacity:
+            return pool
+        del pool
+        return self._forward.new_pool(capacity)
 
     def _reply(self, request: GenerateRequest, job: Job | None, error: RequestError | None) -> GenerateResult:
         error = error or (job.error if job else None)

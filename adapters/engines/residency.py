@@ -47,7 +47,7 @@ class Wave:
     Args:
         slots: revision → slot.
         errors: revision → why it cannot be served.
-        later: revisions that found no room, or have another rank, scale or targets than this wave's.
+        later: revisions that found no room, or have another rank, scale, targets or first layer than this wave's.
     """
 
     slots: dict[str, int] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Residency:
     """The slots of one base.
 
     The slots are attached to the model when the first adapter is needed, for adapters of one shape (rank,
-    scale, targets) at a time; an adapter of another shape waits for a wave of its own.
+    scale, targets, first layer) at a time; an adapter of another shape waits for a wave of its own.
 
     Args:
         base: the model to attach to.
@@ -143,5 +143,5 @@ class Residency:
         return self._resident.pop(oldest)
 
 
-def _shape(spec: LoraSpec) -> tuple[int, float, tuple[str, ...]]:
-    return spec.rank, spec.scale, spec.targets
+def _shape(spec: LoraSpec) -> tuple[int, float, tuple[str, ...], int]:
+    return spec.rank, spec.scale, spec.targets, spec.first_layer

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import NamedTuple
 
-from adapters.engines.batching import cut_passes, group_rows
 from adapters.engines.forward import Forward
+from adapters.engines.passes import plan_passes
 from adapters.lora.layers import StackedLora
-from adapters.lora.packing import pack
 
 
 class ScoreJob(NamedTuple):
@@ -41,13 +39,12 @@ def score_jobs(
         For each job, the natural log-probability of each token of its completion.
     """
     rows = [job.tokens for job in jobs]
+    depth = stack.spec.first_layer if stack else 0
     scores: list[list[float]] = [[] for _ in jobs]
-    for one_pass in cut_passes(group_rows(rows, [job.slot for job in jobs]), rows, pass_tokens):
-        members = [i for group in one_pass for i in group]
-        packed = pack([[rows[i] for i in group] for group in one_pass], device=forward.device)
-        slots = [jobs[group[0]].slot for group in one_pass]
-        with stack.route_segments(slots, packed.group_lengths) if stack else nullcontext():
-            found = forward.logprobs(packed, [jobs[i].start for i in members])
-        for i, logprobs in zip(members, found, strict=True):
+    for one_pass in plan_passes(
+        rows, [job.slot for job in jobs], depth=depth, budget=pass_tokens, device=forward.device
+    ):
+        found = forward.logprobs(one_pass, stack, [jobs[i].start for i in one_pass.members])
+        for i, logprobs in zip(one_pass.members, found, strict=True):
             scores[i] = logprobs.tolist()
     return scores

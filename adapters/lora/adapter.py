@@ -23,7 +23,7 @@ class Adapter:
     """A LoRA adapter detached from any model.
 
     Args:
-        spec: rank, scale and targets.
+        spec: rank, scale, targets and first layer.
         pairs: module path inside the base model (`model.layers.0.self_attn.q_proj`) → factors.
     """
 

@@ -24,7 +24,7 @@ def fresh_adapter(
     B = 0 and A ~ U(−1/√d_in, 1/√d_in), which is Kaiming uniform with a = √5, as PEFT has it.
 
     Args:
-        spec: rank and targets.
+        spec: rank, targets and first layer.
         shapes: module path → (d_in, d_out), in the order in which A is drawn.
         generator: on the CPU; the draws are the same on every device.
         dtype: of the tensors; drawn in float32 first.

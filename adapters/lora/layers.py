@@ -10,7 +10,7 @@ many adapters).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from adapters.errors import BaseMismatchError
 from adapters.lora.adapter import Adapter, LoraPair
+from adapters.lora.places import find_linears, some
 from adapters.lora.routing import Routing, RowRouting, SegmentRouting
 from adapters.lora.segments import segmented_lora_linear
 from adapters.lora.spec import LoraSpec
@@ -40,7 +41,7 @@ class StackedLinear(nn.Module):
         spec: rank and scale.
         n_slots: S, adapters held at once.
         switch: shared with the other layers of the model.
-        dtype: of the adapters; None takes that of `base`.
+        dtype: of the adapters; None takes that of `base`, or float32 where it is int8.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class StackedLinear(nn.Module):
         self.base = base
         self.scale = spec.scale
         self._switch = switch
-        dtype = dtype or base.weight.dtype
+        dtype = dtype or (base.weight.dtype if base.weight.is_floating_point() else torch.float32)
         A = torch.zeros(n_slots, spec.rank, base.in_features, dtype=dtype, device=base.weight.device)
         B = torch.zeros(n_slots, spec.rank, base.out_features, dtype=dtype, device=base.weight.device)
         self.A = nn.Parameter(A, requires_grad=False)
@@ -118,22 +119,25 @@ class StackedLora:
     def attach(
         cls, model: nn.Module, spec: LoraSpec, n_slots: int, *, dtype: torch.dtype | None = None
     ) -> StackedLora:
-        """Replace the linears that `spec.targets` names by stacked ones, all slots zero.
+        """Replace the linears that `spec` names, from its first layer on, by stacked ones, all slots zero.
 
         Args:
             model: a transformers causal language model, or any module of linears fed [batch, T, d_in].
-            spec: rank, scale and last name parts of the linears.
+            spec: rank, scale, last name parts of the linears and the first decoder layer that carries any.
             n_slots: S, at least 1.
             dtype: of the adapters; None takes the model's.
 
         Raises:
-            BaseMismatchError: a target that names no linear, or one that sees single tokens out of their
-                row (inside a mixture-of-experts block, or the output head).
+            BaseMismatchError: a first layer above the base's last, a target that names no linear, or one that sees
+                single tokens out of their row (inside a mixture-of-experts block, or the output head).
             ValueError: for fewer than one slot.
         """
         if n_slots < 1:
             raise ValueError(f"n_slots: got {n_slots}; expected at least 1")
-        found = _find_linears(model, spec.targets)
+        for path, module in model.named_modules():
+            if isinstance(module, StackedLinear) and path.rpartition(".")[2] in spec.targets:
+                raise BaseMismatchError(f"{path}: already carries stacked adapters; detach them first")
+        found = find_linears(model, spec)
         switch = _Switch()
         layers = {path: StackedLinear(linear, spec, n_slots, switch, dtype) for path, linear in found.items()}
         for path, layer in layers.items():
@@ -225,10 +229,15 @@ class StackedLora:
                 f"adapter of rank {adapter.spec.rank} and scale {adapter.spec.scale:g}; this stack holds "
                 f"rank {self.spec.rank} and scale {self.spec.scale:g}. Attach one with the adapter's spec."
             )
+        if adapter.spec.first_layer != self.spec.first_layer:
+            raise BaseMismatchError(
+                f"adapter of the decoder layers from {adapter.spec.first_layer} on; this stack holds those from "
+                f"{self.spec.first_layer} on. Attach one with the adapter's spec."
+            )
         if missing := self.layers.keys() ^ adapter.pairs.keys():
             raise BaseMismatchError(
                 f"the adapter's layers are not those of this model and spec; they differ in "
-                f"{_some(missing)}. Use the base and the targets that the adapter was trained for."
+                f"{some(missing)}. Use the base and the targets that the adapter was trained for."
             )
         for path, layer in self.layers.items():
             got, expected = _shapes(*adapter.pairs[path]), _shapes(layer.A[0], layer.B[0])
@@ -243,42 +252,6 @@ def _shapes(A: Tensor, B: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(A.shape), tuple(B.shape)
 
 
-def _some(names: set[str], at_most: int = 4) -> str:
-    shown = ", ".join(sorted(names)[:at_most])
-    return shown + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
-
-
 def _set_module(model: nn.Module, path: str, module: nn.Module) -> None:
     parent, _, name = path.rpartition(".")
     setattr(model.get_submodule(parent), name, module)
-
-
-def _find_linears(model: nn.Module, targets: tuple[str, ...]) -> dict[str, nn.Linear]:
-    """Paths and linears whose last name part is a target, in the model's order."""
-    blocks = tuple(name + "." for name, module in model.named_modules() if hasattr(module, "experts"))
-    get_head: Callable[[], nn.Module | None] | None = getattr(model, "get_output_embeddings", None)
-    head = get_head() if get_head else None
-    found: dict[str, nn.Linear] = {}
-    for path, module in model.named_modules():
-        if path.rpartition(".")[2] not in targets:
-            continue
-        if isinstance(module, StackedLinear):
-            raise BaseMismatchError(f"{path}: already carries stacked adapters; detach them first")
-        if not isinstance(module, nn.Linear) or not module.weight.is_floating_point():
-            raise BaseMismatchError(
-                f"{path}: is a {type(module).__name__}; adapters go on plain torch.nn.Linear weights. "
-                f"Load the base unquantised and without other adapters."
-            )
-        if module is head or path.startswith(blocks):
-            raise BaseMismatchError(
-                f"{path}: experts, routers and the output head see tokens out of their rows and cannot carry "
-                f"stacked adapters. Choose attention or dense MLP linears, such as q_proj."
-            )
-        found[path] = module
-    names = {path.rpartition(".")[2] for path in found}
-    if missing := set(targets) - names:
-        there = {p.rpartition(".")[2] for p, m in model.named_modules() if isinstance(m, nn.Linear)}
-        raise BaseMismatchError(
-            f"targets: no linear of this base is named {_some(missing)}; its linears are {_some(there, 12)}"
-        )
-    return found

@@ -1,6 +1,6 @@
-"""Rows laid one behind the other without padding, a beginning that rows share only once.
+"""Rows laid one behind the other without padding, what a row has in common with the one before it only once.
 
-    group 1: [shared beginning][rest of row a][rest of row b]   group 2: [shared …][…]   …
+    group 1: [row a][rest of row b][rest of row c]   group 2: [row d][…]   …
 
 Linears, norms and experts then see each token once. What a token may attend to is described by spans:
 `adapters.lora.packed_attention` computes them.
@@ -37,8 +37,8 @@ class Packed:
     Args:
         input_ids: [1, total].
         position_ids: [1, total], each token's place in its row.
-        homes: for each row, in the order given, the packed place of each of its tokens; rows of one
-            group share the places of their common beginning.
+        homes: for each row, in the order given, the packed place of each of its tokens; neighbours in
+            a group share the places of their common beginning.
         group_lengths: packed tokens of each group, in order.
         spans: each packed token is a query of exactly one.
     """
@@ -59,7 +59,8 @@ def pack(groups: Sequence[Sequence[Sequence[int]]], *, device: torch.device | st
     """Pack groups of token rows.
 
     Args:
-        groups: rows that may share a beginning stand in one group; no group and no row is empty.
+        groups: rows that may share a beginning stand in one group, those with most in common side by side,
+            as sorting puts them; no group and no row is empty.
         device: of the tensors.
 
     Raises:
@@ -74,19 +75,17 @@ def pack(groups: Sequence[Sequence[Sequence[int]]], *, device: torch.device | st
     group_lengths: list[int] = []
     for group in groups:
         start = len(ids)
-        shared = shared_beginning(group) if len(group) > 1 else 0
-        beginning = np.arange(start, start + shared)
-        ids.extend(group[0][:shared])
-        positions.extend(range(shared))
-        if shared:
-            spans.append(Span(beginning, shared))
+        before: Sequence[int] = ()
+        home = np.empty(0, dtype=np.int64)
         for row in group:
-            home = np.concatenate([beginning, np.arange(len(ids), len(ids) + len(row) - shared)])
+            shared = common_beginning(before, row)
+            home = np.concatenate([home[:shared], np.arange(len(ids), len(ids) + len(row) - shared)])
             ids.extend(row[shared:])
             positions.extend(range(shared, len(row)))
             homes.append(home)
             if len(row) > shared:
                 spans.append(Span(home, len(row) - shared))
+            before = row
         group_lengths.append(len(ids) - start)
     return Packed(
         input_ids=torch.tensor([ids], device=device),
@@ -97,11 +96,12 @@ def pack(groups: Sequence[Sequence[Sequence[int]]], *, device: torch.device | st
     )
 
 
+def common_beginning(a: Sequence[int], b: Sequence[int]) -> int:
+    """How many first tokens two rows have in common."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
 def shared_beginning(rows: Sequence[Sequence[int]]) -> int:
     """How many first tokens all rows have in common."""
     in_order = sorted(tuple(row) for row in rows)
-    first, last = in_order[0], in_order[-1]  # what these two share, all between them share
-    for i, (a, b) in enumerate(zip(first, last, strict=False)):
-        if a != b:
-            return i
-    return min(len(first), len(last))
+    return common_beginning(in_order[0], in_order[-1])  # what these two share, all between them share

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from adapters.errors import CorruptAdapterError, UnknownAdapterError, UnsupportedAdapterError
 from adapters.lora.adapter import Adapter, LoraPair
+from adapters.lora.peft_layers import first_layer, layers_config
 from adapters.lora.spec import LoraSpec
 from adapters.safetensors_header import Header, read_header
 from adapters.untrusted import MIB, UntrustedError, open_regular, read_regular, strict_json
@@ -31,11 +32,20 @@ _METADATA = {"format": "pt"}
 _LARGEST_CONFIG = 16 * MIB
 
 # Every field of a PEFT config is read, known to change nothing in the answer, or has to be empty.
-_READ = {"peft_type", "r", "lora_alpha", "use_rslora", "target_modules", "init_lora_weights"}
+_READ = {
+    "peft_type",
+    "r",
+    "lora_alpha",
+    "use_rslora",
+    "target_modules",
+    "layers_to_transform",
+    "init_lora_weights",
+}
 _HARMLESS = {
     "auto_mapping",
     "base_model_name_or_path",
     "inference_mode",
+    "layers_pattern",  # only says where layers_to_transform counts; the weights' names tell it too
     "lora_dropout",
     "megatron_core",
     "peft_version",
@@ -55,7 +65,8 @@ def read_peft(folder: str | Path) -> Adapter:
     Raises:
         UnknownAdapterError: no such folder, or no adapter in it.
         UnsupportedAdapterError: DoRA, LoRA biases, further trained modules, ranks or alphas that differ by
-            layer, inits that moved the base, pickled weights: what a stack of plain LoRA cannot answer for.
+            layer, layers left out in between, inits that moved the base, pickled weights: what a stack of plain LoRA
+            cannot answer for.
         CorruptAdapterError: unreadable or truncated files, wrong shapes, NaN or infinity.
     """
     folder = Path(folder)
@@ -81,7 +92,7 @@ def parse_peft(config: bytes, tensors: Mapping[str, Tensor], *, where: Path) -> 
 def peft_files(adapter: Adapter, *, base_ref: str) -> dict[str, bytes]:
     """What `write_peft` writes, by file name."""
     return {
-        CONFIG_NAME: _config_text(adapter.spec, base_ref).encode(),
+        CONFIG_NAME: _config_text(adapter, base_ref).encode(),
         WEIGHTS_NAME: save(_named(adapter), metadata=_METADATA),
     }
 
@@ -100,7 +111,7 @@ def write_peft(adapter: Adapter, folder: str | Path, *, base_ref: str) -> None:
     save_file(_named(adapter), half, metadata=_METADATA)
     half.replace(folder / WEIGHTS_NAME)
     half = folder / (CONFIG_NAME + ".tmp")
-    half.write_text(_config_text(adapter.spec, base_ref), encoding="utf-8")
+    half.write_text(_config_text(adapter, base_ref), encoding="utf-8")
     half.replace(folder / CONFIG_NAME)
 
 
@@ -112,7 +123,8 @@ def _named(adapter: Adapter) -> dict[str, Tensor]:
     }
 
 
-def _config_text(spec: LoraSpec, base_ref: str) -> str:
+def _config_text(adapter: Adapter, base_ref: str) -> str:
+    spec = adapter.spec
     config = {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -131,6 +143,7 @@ def _config_text(spec: LoraSpec, base_ref: str) -> str:
         "modules_to_save": None,
         "rank_pattern": {},
         "alpha_pattern": {},
+        **layers_config(adapter),
     }
     return json.dumps(config, indent=2) + "\n"
 
@@ -242,6 +255,7 @@ def _spec(path: Path, config: Mapping[str, Any], pairs: Mapping[str, LoraPair]) 
         "alpha": config.get("lora_alpha"),
         "targets": sorted(targets),
         "rslora": config.get("use_rslora") or False,
+        "first_layer": first_layer(path, config.get("layers_to_transform"), pairs),
     }
     try:
         return LoraSpec.from_dict(values)

@@ -41,7 +41,14 @@ def segmented_lora_linear(
         )
     if base.weight.requires_grad:
         raise ValueError("a wrapped linear is trainable; freeze the base with model.requires_grad_(False)")
-    y: Tensor = _SegmentedLoraLinear.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
+    if not torch.is_grad_enabled():
+        rows = x.squeeze(0)
+        y: Tensor = base(rows)
+        _add_updates(y, rows, A, B.transpose(1, 2), scale, routing.parts)
+        return y.unsqueeze(0)
+    if not base.weight.is_floating_point():
+        raise ValueError(f"weights in {base.weight.dtype} give no gradients; train on the base in float32")
+    y = _SegmentedLoraLinear.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
         x.squeeze(0), base.weight, base.bias, A, B.transpose(1, 2), scale, routing.parts
     )
     return y.unsqueeze(0)
@@ -62,12 +69,7 @@ class _SegmentedLoraLinear(torch.autograd.Function):
         parts: tuple[Tiles, ...],
     ) -> Tensor:
         y = nn.functional.linear(x, weight, bias)
-        kept = []
-        for tiles in parts:
-            A_k, B_k = _of_tiles(A, tiles), _of_tiles(B, tiles)
-            h = _own(torch.bmm(A_k, _tiled(x, tiles).to(A.dtype).transpose(1, 2)), tiles)
-            _add_product(_tiled(y, tiles), h.transpose(1, 2), B_k, scale)
-            kept += [h, A_k, B_k]
+        kept = _add_updates(y, x, A, B, scale, parts)
         ctx.save_for_backward(x, weight, *kept)
         ctx.scale, ctx.parts, ctx.shapes = scale, parts, (A.shape, B.shape)
         return y
@@ -90,6 +92,19 @@ class _SegmentedLoraLinear(torch.autograd.Function):
             if gx is not None:
                 _add_product(_tiled(gx, tiles), gh.transpose(1, 2), A_k, ctx.scale)
         return gx, None, None, gA if need_A else None, gB if need_B else None, None, None
+
+
+def _add_updates(
+    y: Tensor, x: Tensor, A: Tensor, B: Tensor, scale: float, parts: tuple[Tiles, ...]
+) -> list[Tensor]:
+    """Add, in place, to y what the slots change; returns for each part h and its factors A and B, for gradients."""
+    kept = []
+    for tiles in parts:
+        A_k, B_k = _of_tiles(A, tiles), _of_tiles(B, tiles)
+        h = _own(torch.bmm(A_k, _tiled(x, tiles).to(A.dtype).transpose(1, 2)), tiles)
+        _add_product(_tiled(y, tiles), h.transpose(1, 2), B_k, scale)
+        kept += [h, A_k, B_k]
+    return kept
 
 
 def _tiled(tokens: Tensor, tiles: Tiles) -> Tensor:

@@ -17,7 +17,7 @@ def zero_adapter(model: nn.Module, spec: LoraSpec) -> Adapter:
 
     Args:
         model: a base without adapters attached; it is left as it was.
-        spec: rank, scale and targets.
+        spec: rank, scale, targets and first layer.
 
     Raises:
         BaseMismatchError: targets that this model cannot carry.
@@ -35,7 +35,7 @@ def zero_of_shapes(spec: LoraSpec, shapes: Mapping[str, tuple[int, int]]) -> Ada
     It serves, but cannot be trained: with both factors zero every gradient is zero.
 
     Args:
-        spec: rank, scale and targets.
+        spec: rank, scale, targets and first layer.
         shapes: module path → (d_in, d_out) of every linear that carries an adapter.
     """
     pairs = {

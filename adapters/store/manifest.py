@@ -25,7 +25,7 @@ class TrainingKey:
 
     Args:
         base_fingerprint: SHA-256 (hex) of the base's files.
-        spec: rank, scale and targets.
+        spec: rank, scale, targets and first layer.
         recipe: every training setting that matters, as plain values.
         data_hash: SHA-256 (hex) of the training examples in order.
         seed: of initialisation and order.
@@ -63,7 +63,7 @@ class Manifest:
     Args:
         base_name: how people call the base, such as `tiny-moe`; a label.
         base_fingerprint: SHA-256 (hex) of the base's files; what decides whether an adapter fits.
-        spec: rank, scale and targets.
+        spec: rank, scale, targets and first layer.
         recipe: every training setting that matters, as plain values; copied.
         data_hash: SHA-256 (hex) of the training examples in order, or "" for an adapter without data.
         seed: of initialisation and order.
@@ -157,7 +157,7 @@ class Manifest:
         """
         _check_types("manifest", values, _FIELD_TYPES)
         spec = values["spec"]
-        _check_types("spec", spec, _SPEC_TYPES)
+        _check_types("spec", {"first_layer": 0, **spec}, _SPEC_TYPES)
         return cls(**{**values, "spec": LoraSpec(**{**spec, "targets": tuple(spec["targets"])})})
 
 
@@ -180,6 +180,7 @@ _SPEC_TYPES: dict[str, tuple[type, ...]] = {
     "alpha": (float, int),
     "targets": (list, tuple),
     "rslora": (bool,),
+    "first_layer": (int,),
 }
 _FIELD_TYPES: dict[str, tuple[type, ...]] = {
     "base_name": (str,),

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from adapters.errors import InvalidAdapterError
 from adapters.lora.adapter import Adapter, LoraPair
+from adapters.lora.depth import layer_of
 from adapters.lora.spec import LoraSpec
 
 DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -23,8 +24,8 @@ def check_tensors(adapter: Adapter) -> None:
     """Refuse what could never serve.
 
     Raises:
-        InvalidAdapterError: no layers, an impossible layer name, other targets than the spec's, a wrong
-            shape or dtype, mixed dtypes, or a NaN or infinite value.
+        InvalidAdapterError: no layers, an impossible layer name, other targets than the spec's, a layer below the
+            spec's first, a wrong shape or dtype, mixed dtypes, or a NaN or infinite value.
     """
     if not adapter.pairs:
         raise InvalidAdapterError("the adapter has no layers; expected at least one linear with A and B")
@@ -38,6 +39,11 @@ def check_tensors(adapter: Adapter) -> None:
     for path, pair in adapter.pairs.items():
         if not MODULE_PATH.fullmatch(path):
             raise InvalidAdapterError(f"{path!r}: not a module path such as model.layers.0.self_attn.q_proj")
+        if layer_of(path) < adapter.spec.first_layer:
+            raise InvalidAdapterError(
+                f"{path}: lies below decoder layer {adapter.spec.first_layer}, the first that carries the adapter by "
+                f"its spec. Give a spec with the lowest layer that carries one."
+            )
         _check_shapes(path, pair, adapter.spec)
         for factor, tensor in pair._asdict().items():
             _check_values(f"{path}.{factor}", tensor)

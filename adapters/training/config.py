@@ -10,6 +10,11 @@ from adapters.lora.spec import LoraSpec
 
 Decay = Literal["linear", "cosine", "constant"]
 
+SPEED_ONLY = frozenset(
+    {"cache_gib", "checkpoint_activations", "checkpoint_every", "slots", "tokens_per_pass"}
+)
+"""Settings that change speed and memory, and the result by rounding only."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
@@ -26,9 +31,13 @@ class TrainConfig:
         clip_norm: upper bound on the norm of a user's gradient, > 0.
         seed: of the order of rows and of the start of A, per user together with the user's name.
         max_tokens: longer rows are left out and counted, never cut: a cut post would teach to stop there.
-        slots: users trained at once, at least 1. Changes speed and memory only.
+        slots: users trained at once, at least 1.
         tokens_per_pass: tokens in one forward and backward; larger steps take several. At least 1, but
-            a row is never split. Changes speed and memory only.
+            a row is never split.
+        checkpoint_activations: keep only what enters each layer for the backward pass, and compute the rest again:
+            a third more work for a fraction of the memory.
+        cache_gib: memory in GiB, ≥ 0, for what enters the first layer with an adapter, which is the same in every
+            epoch; rows beyond it are computed each time. Unused where `spec.first_layer` is 0.
         checkpoint_every: optimizer steps between checkpoints, at least 1, where a folder is given.
 
     Raises:
@@ -47,6 +56,8 @@ class TrainConfig:
     max_tokens: int = 512
     slots: int = 16
     tokens_per_pass: int = 4096
+    checkpoint_activations: bool = False
+    cache_gib: float = 2.0
     checkpoint_every: int = 50
 
     def __post_init__(self) -> None:
@@ -57,8 +68,9 @@ class TrainConfig:
         for name in ("learning_rate", "clip_norm"):
             if not getattr(self, name) > 0:
                 raise TrainingError(f"{name}: got {getattr(self, name)}; expected a number above 0")
-        if not self.weight_decay >= 0:
-            raise TrainingError(f"weight_decay: got {self.weight_decay}; expected 0 or more")
+        for name in ("weight_decay", "cache_gib"):
+            if not getattr(self, name) >= 0:
+                raise TrainingError(f"{name}: got {getattr(self, name)}; expected 0 or more")
         if not 0 <= self.warmup_share < 1:
             raise TrainingError(f"warmup_share: got {self.warmup_share}; expected a share in [0, 1)")
         if self.max_tokens < 2:

@@ -57,6 +57,11 @@ class UserPlan:
     skipped_rows: int
     init_seed: int
 
+    @property
+    def distinct_rows(self) -> tuple[Example, ...]:
+        """Every row once, in the order of the first epoch."""
+        return tuple(dict.fromkeys(row for step in self.steps for row in step))
+
 
 def plan_users(
     data: Mapping[str, Sequence[Example]], config: TrainConfig, *, vocabulary: int

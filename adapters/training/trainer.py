@@ -23,10 +23,11 @@ from adapters.errors import TrainingError
 from adapters.lora.adapter import Adapter
 from adapters.lora.inits import fresh_adapter, stack_shapes
 from adapters.lora.layers import StackedLora
+from adapters.training.batches import RowForward, SlotRows
 from adapters.training.checkpoint import Checkpoints, WaveState
-from adapters.training.config import TrainConfig
+from adapters.training.config import SPEED_ONLY, TrainConfig
 from adapters.training.data import Example, UserPlan, data_fingerprint, plan_users
-from adapters.training.forward import RowForward, SlotRows, passes, row_forward
+from adapters.training.forward import row_forward
 from adapters.training.heap import keep_freed_memory
 from adapters.training.optimizer import StackedAdamW
 from adapters.training.schedule import learning_rate
@@ -103,7 +104,7 @@ def train_adapters(
     stack = StackedLora.attach(base.model, config.spec, min(config.slots, len(plans)), dtype=torch.float32)
     longest = max(len(row.tokens) for plan in plans for step in plan.steps for row in step)
     try:
-        with row_forward(base.model, stack, longest) as forward:
+        with row_forward(base.model, stack, config, longest) as forward:
             for number, wave in enumerate(waves):
                 results |= _Wave(wave, number, stack, forward, config, checkpoints, counter).run()
     finally:
@@ -168,6 +169,9 @@ class _Wave:
     def run(self) -> dict[str, TrainedAdapter]:
         """Start or resume, take all steps left, hand out the adapters."""
         self._start()
+        if self._config.epochs > 1 and self._steps_done < self._steps:
+            users = [SlotRows(slot, plan.distinct_rows) for slot, plan in enumerate(self._plans)]
+            self._forward.expect(users, self._config.tokens_per_pass)
         while self._steps_done < self._steps:
             self._step()
             self._steps_done += 1
@@ -214,9 +218,9 @@ class _Wave:
         shares = torch.zeros(self._stack.n_slots)
         for entry in batch:
             shares[entry.slot] = 1 / sum(len(row.targets) for row in entry.rows)
-        shares = shares.to(self._forward.model.device)
+        shares = shares.to(next(iter(self._parameters.values())).device)
         losses = torch.zeros_like(shares)
-        for part in passes(batch, self._forward.cost, self._config.tokens_per_pass):
+        for part in self._forward.passes(batch, self._config.tokens_per_pass):
             nll, slots = self._forward(part)
             weighted = nll * shares[slots]
             weighted.sum().backward()  # type: ignore[no-untyped-call] # torch leaves it untyped
@@ -259,7 +263,11 @@ class _Wave:
 
 
 def _identity(base: Base, data: Mapping[str, Sequence[Example]], config: TrainConfig) -> str:
-    """SHA-256 (hex) over all that decides the result."""
+    """SHA-256 (hex) over all that decides the result and who trains with whom.
+
+    Someone whose memory ran out may go on with other settings of speed and memory.
+    """
     rows = {user: data_fingerprint(examples) for user, examples in data.items()}
-    record = {"base": base.fingerprint, "config": config.as_dict(), "data": rows}
+    settings = {k: v for k, v in config.as_dict().items() if k == "slots" or k not in SPEED_ONLY}
+    record = {"base": base.fingerprint, "config": settings, "data": rows}
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -24,6 +24,7 @@ from dashboards.shell import (
 from sim.errors import SimError
 from sim.views import adapters as view
 from sim.views import revisions
+from sim.views.imitation import imitation_of
 from sim.views.likelihoods import evaluations, likelihoods
 from sim.views.lineage import record_lineage
 from sim.views.opening import guard_store
@@ -31,11 +32,8 @@ from sim.views.opening import guard_store
 _words, _find, _facts = cached(view.words), cached(view.find_records), cached(view.record_facts)
 _history, _totals, _lineage = cached(view.history), cached(view.store_totals), cached(record_lineage)
 _provenance, _curve = cached(revisions.provenance), cached(revisions.training_curve)
-_states, _evidence, _likelihoods = (
-    cached(revisions.states_log),
-    cached(revisions.evidence_of),
-    cached(likelihoods),
-)
+_states, _evidence = cached(revisions.states_log), cached(revisions.evidence_of)
+_likelihoods, _imitation = cached(likelihoods), cached(imitation_of)
 
 _ANY: Literal["any"] = "any"
 _STATES: list[view.ServingState | Literal["any"]] = [_ANY, *view.STATE_MEANINGS]
@@ -204,7 +202,8 @@ def _likelihood(store: Path) -> None:
             "adapter and keeps the result in the store."
         )
         return
-    seen = _likelihoods(files[choose("evaluation", "Evaluation", list(files))])
+    file = files[choose("evaluation", "Evaluation", list(files))]
+    seen = _likelihoods(file)
     shown = choose("unit", "Shown", ["saved against the base", "nats per token"])
     drawn = plots.likelihood_map(seen, against_base=shown.startswith("saved"))
     show_chart(drawn.figure, "likelihoods", drawn.alt)
@@ -218,6 +217,31 @@ def _likelihood(store: Path) -> None:
             "rank": "of the own adapter among all; 1 is the best",
         },
     )
+    _generated(file)
+
+
+def _generated(evaluation: Path) -> None:
+    """Posts that adapters wrote in the same evaluation, if any were asked for."""
+    kept = _imitation(evaluation)
+    if kept is None:
+        return
+    st.subheader("Posts that adapters wrote")
+    st.caption(
+        f"Taken for whose? A classifier that learned from real training posts guesses; chance is {kept.chance:.3f}."
+    )
+    show_table(
+        kept.shares,
+        "generated-posts-attributed",
+        help={
+            "writer": "the person's adapter, the base in the person's place, or the person (held-out posts)",
+            "top1_post": "share of a person's texts whose likeliest author is that person; mean over people",
+            "low": "end of the 95% interval over people",
+            "high": "end of the 95% interval over people",
+            "top1_tail": "share of people whose texts together are likeliest theirs",
+            "copied": "share of texts that nearly repeat one of the person's training posts",
+        },
+    )
+    show_table(kept.posts, "generated-posts", help={"guess": "the author it is taken for"})
 
 
 def _whole(store: Path) -> None:

@@ -77,7 +77,11 @@ def _draw_benchmark(file: view.Listed) -> None:
     show_table(
         seen.figures,
         "figures",
-        help={"median": "of the repeats", "low": "least repeat", "high": "greatest repeat"},
+        help={
+            "value": "median of the repeats, or estimate",
+            "low": "least repeat, or end of the 95% interval",
+            "high": "greatest repeat, or end of the 95% interval",
+        },
     )
 
 

@@ -16,12 +16,14 @@ from sim.cli import (
     base,
     corpus,
     dashboard,
+    estimate,
     graph,
     interview,
     runs,
     series,
     serve,
     stance,
+    study,
     text,
     training,
 )
@@ -41,8 +43,10 @@ app = typer.Typer(
 )
 app.command("run")(runs.run)
 app.command("validate")(runs.validate)
+app.command("estimate")(estimate.estimate)
 app.command("report")(runs.report)
 app.command("metrics")(runs.metrics)
+app.command("study")(study.study)
 app.command("graph")(graph.graph)
 app.command("dashboard")(dashboard.dashboard)
 app.command("validate-series")(series.validate_series)

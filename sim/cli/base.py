@@ -16,7 +16,9 @@ app = typer.Typer(
 
 @app.command("show")
 def show(
-    base: Annotated[str, typer.Argument(help="Profile name or model folder.")] = "tiny-moe",
+    base: Annotated[
+        str, typer.Argument(help="tiny-moe, a fetched base, a hub id or a model folder.")
+    ] = "tiny-moe",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a base is: architecture, size, fingerprint.
@@ -108,6 +110,13 @@ def upcycle(
     corpus: Annotated[
         Path | None, typer.Option(help="Posts to train the experts on.", show_default=False)
     ] = None,
+    apart_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Scenario whose people are not read, since it will study them; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     tokens: Annotated[int, typer.Option(help="Training tokens; 0 keeps the experts equal.", min=0)] = 0,
     learning_rate: Annotated[float, typer.Option(help="AdamW's peak.")] = 1e-4,
     seed: Annotated[int, typer.Option(help="Of routers and the order of posts.")] = 0,
@@ -122,14 +131,17 @@ def upcycle(
     from adapters.bases.home import bases_home
     from adapters.bases.loader import load_base
     from agents.loading import load_corpus
-    from sim.base_upcycling import UpcyclingPlan, upcycle_base
+    from sim.base_upcycling import UpcyclingPlan, studied, upcycle_base
     from sim.cli.console import progress_bars
     from sim.numbers import to_json
 
     posts = None if corpus is None else load_corpus(corpus)
+    apart = studied(apart_from or [], corpus)
     dense = load_base(base)
     folder = out or bases_home() / f"{dense.name}-{experts}x{top_k}"
-    plan = UpcyclingPlan(experts=experts, top_k=top_k, tokens=tokens, learning_rate=learning_rate, seed=seed)
+    plan = UpcyclingPlan(
+        experts=experts, top_k=top_k, tokens=tokens, learning_rate=learning_rate, seed=seed, apart=apart
+    )
     with progress_bars() as watcher:
         made = upcycle_base(dense, folder, plan, corpus=posts, watcher=watcher)
     if as_json:

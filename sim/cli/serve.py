@@ -56,7 +56,9 @@ def install(
 
 @app.command("start")
 def start(
-    base: Annotated[str, typer.Option(help="Profile name or model folder.")] = "tiny-moe",
+    base: Annotated[
+        str, typer.Option(help="tiny-moe, a fetched base, a hub id or a model folder.")
+    ] = "tiny-moe",
     device: Annotated[Device, typer.Option(help="What the environment's vLLM runs on.")] = "cpu",
     dtype: Annotated[
         str | None,

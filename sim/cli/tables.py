@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -9,6 +11,7 @@ from rich.table import Table
 
 from metrics.catalogue import CATALOGUE
 from metrics.individuality import Estimate, Individuality
+from metrics.text.imitation import ADAPTER, BASE, REAL, Imitation
 from sim.comparison import CONTRAST_COLUMNS, compare_run
 from sim.numbers import counted, interval, number, seeds
 from sim.run_dir import RunDir
@@ -19,6 +22,8 @@ HEADLINE_METRICS = frozenset(
     if metric.group != "activity" or metric.id in ("comments", "original_posts", "posts_per_user")
 )
 """Shown in the terminal; the report has all."""
+
+WRITER_LABELS = {ADAPTER: "own adapter", BASE: "base", REAL: "the person (held out)"}
 
 
 def headline(run: RunDir) -> str:
@@ -103,6 +108,34 @@ def individuality_table(result: Individuality, *, toy: bool) -> Table:
     for label, value in individuality_rows(result):
         table.add_row(label, number(value.value), interval(value.low, value.high))
     table.add_row("chance of identification", number(result.chance), "")
+    return table
+
+
+def imitation_table(found: Imitation, failures: Mapping[str, Mapping[str, int]]) -> Table:
+    """Whom generated and real posts are taken for, with 95% intervals over people."""
+    table = Table(title="Whose posts they look like, to a classifier that learned from real ones")
+    for name in (
+        "written by",
+        "author from one post",
+        "95% interval",
+        "from all",
+        "copied",
+        "texts",
+        "failed",
+    ):
+        table.add_column(name, justify="left" if name == "written by" else "right")
+    for writer, shares in found.writers.items():
+        post = shares.top1_post
+        table.add_row(
+            WRITER_LABELS[writer],
+            number(post.value),
+            interval(post.low, post.high),
+            number(shares.top1_tail.value),
+            number(shares.copied),
+            str(shares.texts),
+            str(sum(failures.get(writer, {}).values())),
+        )
+    table.add_row("chance", number(found.chance), "", number(found.chance), "", "", "")
     return table
 
 

@@ -16,6 +16,7 @@ from sim.interview.scene import find_scene
 from sim.interview.transcript import Transcript, new_session
 from sim.run_dir import RunDir
 from sim.scenario import Scenario
+from sim.scenario_base import open_scenario_base
 
 ANSWER_TOKENS = 160
 """Longest answer unless asked otherwise, in tokens."""
@@ -47,13 +48,10 @@ class Studio:
             InterviewError: when the base is no longer the run's, or the store lacks the run's adapters.
             PluresErrors of the other rooms: see `sim.errors.USER_ERRORS`.
         """
-        from adapters.bases.loader import open_base
-
         found = run if isinstance(run, RunDir) else RunDir.open(run)
         adapters = AdapterStore(Path(store))
         _check_store(found, adapters)
-        block = found.scenario.engine
-        base = open_base(found.scenario.base, device=block.device, dtype=block.dtype)
+        base = open_scenario_base(found.scenario)
         if base.fingerprint != found.manifest["base"]["fingerprint"]:
             raise InterviewError(
                 f"{found.path}: was made with the base {found.manifest['base']['name']} "

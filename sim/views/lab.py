@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -66,7 +67,8 @@ class Benchmark(NamedTuple):
     Args:
         goals: columns goal, value, promised, verdict (`met` or `MISSED`).
         met: goals that are.
-        figures: columns case, setting, figure, median, low, high, repeats.
+        figures: columns case, setting, figure, value, low, high, of: the median of so many repeats with the least and
+            the greatest, or an estimate from so many people with its 95% interval.
         machine: one line.
     """
 
@@ -145,7 +147,7 @@ def benchmark(path: Path) -> Benchmark:
     try:
         goals = [(g["name"], float(g["value"]), float(g["goal"]), _verdict(g["met"])) for g in value["goals"]]
         figures = [
-            (str(case["name"]), _line(case["setting"]), str(name), *(float(f[key]) for key in _FIGURE))
+            (str(case["name"]), _line(case["setting"]), str(name), *_figure(f))
             for case in value["cases"]
             for name, f in case["figures"].items()
         ]
@@ -158,12 +160,18 @@ def benchmark(path: Path) -> Benchmark:
     return Benchmark(
         pd.DataFrame(goals, columns=["goal", "value", "promised", "verdict"]),
         sum(verdict == "met" for *_, verdict in goals),
-        pd.DataFrame(figures, columns=["case", "setting", "figure", *_FIGURE]).astype({"repeats": int}),
+        pd.DataFrame(figures, columns=["case", "setting", "figure", "value", "low", "high", "of"]),
         machine,
     )
 
 
-_FIGURE = ("median", "low", "high", "repeats")
+def _figure(figure: Mapping[str, Any]) -> tuple[float, float, float, str]:
+    """Value, ends, and what they are of; null, for what has no value, is NaN."""
+    value, of = ("value", "people") if "people" in figure else ("median", "repeats")
+    middle, low, high = (
+        math.nan if figure[key] is None else float(figure[key]) for key in (value, "low", "high")
+    )
+    return middle, low, high, f"{int(figure[of])} {of}"
 
 
 def _verdict(met: object) -> str:

@@ -11,7 +11,7 @@ from agents.loading import load_corpus
 from agents.population import draw_population
 from agents.profiles import summarise
 from agents.splitting import split_corpus
-from tests.agents.real_data import real_file
+from tests.real_data import real_file
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 import pytest
 
-from benchmarks.harness import Case, Figure, Goal, Results, main, ratios, take_turns
+from benchmarks.harness import Case, Figure, Goal, Results, Sampled, main, ratios, take_turns
 
 
 def results(quick: bool) -> Results:
@@ -59,3 +60,22 @@ def test_a_missed_goal_is_printed_as_missed(capsys: pytest.CaptureFixture[str]) 
     assert "goal fast: 2 ≥ 1.5: met" in text
     assert "goal small: 2 ≤ 1.5: MISSED" in text
     assert "sanity check" not in text
+
+
+def test_an_estimate_from_people_says_so_and_has_null_where_it_has_no_interval(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    figures = {"share": Sampled(0.5, float("nan"), float("nan"), people=1)}
+    sampled = lambda quick: Results([Case("case", {}, figures)])  # noqa: E731 - one line says it
+    main("title", sampled, ["--json"])
+    (case,) = json.loads(capsys.readouterr().out)["cases"]
+    assert case["figures"] == {"share": {"value": 0.5, "low": None, "high": None, "people": 1}}
+    assert str(Sampled(0.5, 0.25, 0.75, people=8)) == "0.5 (95% 0.25 to 0.75, 8 people)"
+
+
+def test_options_of_one_benchmark_stand_in_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    own = argparse.ArgumentParser(add_help=False)
+    own.add_argument("--folder")
+    with pytest.raises(SystemExit):
+        main("title", results, ["--help"], own=own)
+    assert "--folder" in capsys.readouterr().out

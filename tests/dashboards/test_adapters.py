@@ -7,15 +7,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from adapters.store import AdapterStore
+from metrics.text.imitation import imitation
+from sim.imitation_files import imitation_file, keep_imitation
 from sim.likelihood_files import keep_likelihoods
 from sim.training_curves import keep_curves
 from tests.adapters.store.samples import adapter, manifest
 from tests.dashboards.conftest import OpenPage
 from tests.sim.test_adapter_evidence import scores
+from tests.sim.test_imitation_files import TEXTS, TRAIN
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,9 @@ def store() -> Iterator[AdapterStore]:
         ben = made.publish(adapter(2), manifest(seed=2), name="town.ben")
         made.publish_many([(adapter(9), manifest(seed=9), f"other.{i:02d}") for i in range(60)])
         keep_curves(made.layout.trainings, "training", {ada: [3.0, 2.0], ben: [3.5, 2.5]})
-        keep_likelihoods(made.layout.evaluations, scores(), {"ada": ada, "ben": ben})
+        evaluation = keep_likelihoods(made.layout.evaluations, scores(), {"ada": ada, "ben": ben})
+        found = imitation(TRAIN, TEXTS, rng=np.random.default_rng(0))
+        keep_imitation(imitation_file(evaluation), found, {})
         yield made
 
 
@@ -80,6 +86,12 @@ def test_own_against_others(open_page: OpenPage, store: AdapterStore) -> None:
     assert errors(app) == []
     assert any("75%" in shown.value.replace("\\", "") for shown in app.caption)
     assert app.dataframe[0].value["person"].tolist() == ["ada", "ben"]
+
+
+def test_generated_posts_stand_below_their_evaluation(open_page: OpenPage, store: AdapterStore) -> None:
+    app = open_page("adapters", store.root.parent, part="likelihoods")
+    assert app.dataframe[1].value["writer"].tolist() == ["adapter", "base"]
+    assert app.dataframe[2].value["text"].tolist() == TEXTS["text"].tolist()
 
 
 def test_the_whole_store(open_page: OpenPage, store: AdapterStore) -> None:

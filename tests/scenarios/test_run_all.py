@@ -25,6 +25,8 @@ from sim.scenario_file import load_scenario
 SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
 TRAIN, HELD_OUT = 8, 2
 SHRINK = (
+    "base=tiny-moe",
+    "adapters.first_layer=0",
     "population.size=6",
     f"population.train_posts={TRAIN}",
     f"population.held_out_posts={HELD_OUT}",

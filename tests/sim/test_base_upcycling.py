@@ -9,8 +9,9 @@ import torch
 
 from adapters.bases.loader import load_base
 from adapters.errors import BaseModelError, TrainingError
-from agents.synthetic.community import make_community
-from sim.base_upcycling import UpcyclingPlan, upcycle_base
+from agents.corpus import Corpus, Post, User
+from agents.synthetic import make_community, write_community
+from sim.base_upcycling import UpcyclingPlan, _rows, studied, upcycle_base
 from sim.rng import generator
 from tests.adapters.tiny import write_base
 
@@ -47,8 +48,47 @@ def test_without_tokens_it_is_the_dense_base_in_another_form(tmp_path: Path) -> 
     assert (made.before, made.after) == (None, None)
 
 
-def test_training_without_a_corpus_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_nothing_is_read_of_people_who_are_left_out_nor_of_those_who_copy_them() -> None:
+    """A post that spreads through several accounts is known where anybody held out or left out wrote it too."""
+    texts = {
+        "studied": "the harbour bridge opens at noon today",
+        "copyist": "The harbour bridge opens at noon today!",
+        "other": "rain again and the market stays shut",
+        "third": "my cat sleeps on the warm oven",
+    }
+    users = tuple(User(name, None, "", (Post("2020", text),)) for name, text in texts.items())
+    plan = UpcyclingPlan(apart=("studied",))
+    encoder = load_base("tiny-moe").encoder
+    learned, held_out = _rows(Corpus("posts", users), encoder, plan)
+    read = [tuple(row.tokens) for row in (*learned, *held_out)]
+    ids = {name: (*encoder.begin_ids, *encoder.text_ids(t), *encoder.end_ids) for name, t in texts.items()}
+    assert ids["studied"] not in read
+    assert ids["copyist"] not in map(tuple, (row.tokens for row in learned))
+    assert set(read) <= set(ids.values())
+    with pytest.raises(TrainingError, match="nobody called 'nobody' to leave out"):
+        _rows(Corpus("posts", users), encoder, UpcyclingPlan(apart=("nobody",)))
+
+
+def test_the_people_of_scenarios_are_those_that_their_runs_draw(tmp_path: Path) -> None:
+    write_community(make_community(generator(0, "community"), 12, 20, interactions_per_user=0), tmp_path)
+    scenario = tmp_path / "study.yaml"
+    scenario.write_text(
+        "name: study\ncorpus: {kind: file, path: elsewhere.jsonl}\n"
+        "population: {size: [4, 6], train_posts: 8, held_out_posts: 2}\n"
+    )
+    ids = studied([scenario], tmp_path / "timelines.jsonl")
+    assert len(set(ids)) == 6  # the four are among the six
+    assert studied([], None) == ()
+    with pytest.raises(TrainingError, match="without --corpus"):
+        studied([scenario], None)
+
+
+def test_training_without_a_corpus_and_a_corpus_without_training_are_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
     dense = load_base(write_base(tmp_path / "dense", "llama"))
     with pytest.raises(TrainingError, match="needs a corpus"):
         upcycle_base(dense, tmp_path / "sparse", PLAN)
+    with pytest.raises(TrainingError, match="say how much with --tokens"):
+        upcycle_base(dense, tmp_path / "sparse", UpcyclingPlan(), corpus=Corpus("posts", ()))
     assert [entry.name for entry in tmp_path.iterdir()] == ["dense"]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.bases.int8 import exact_products
+from adapters.bases.loader import open_base
+from adapters.engines.protocol import GenerateRequest, Message, Sampling
+from adapters.store import AdapterStore
 from sim.engine_blocks import WHERE_AND_HOW_FAST, LocalEngineBlock, VllmEngineBlock
+from sim.engines import check_engine, engine_record, open_engine
 from sim.errors import ScenarioError
 from sim.scenario import Scenario
 from sim.scenario_file import load_scenario, scenario_from
@@ -52,6 +58,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({**SERVER, "max_loras": 8, "max_cpu_loras": 4}, "max_cpu_loras: got 4; expected at least max_loras, 8"),
     ({**SERVER, "max_slots": 8}, r"engine\.max_slots: unknown key\. Did you mean max_loras\?"),
     ({"kind": "local", "max_loras": 8}, r"engine\.max_loras: unknown key\. Did you mean max_slots\?"),
+    (
+        {"weights": "int8", "dtype": "bfloat16"},
+        "weights: int8 is for device cpu and dtype float32; got cpu and",
+    ),
+    ({"weights": "int8", "device": "cuda"}, "got cuda and float32. Delete one of these keys"),
+    ({"kind": "vllm", "weights": "int8"}, r"engine\.weights: unknown key"),
 ]
 
 
@@ -72,7 +84,22 @@ def test_tool_calling_needs_a_server(tmp_path: Path) -> None:
 def test_keys_that_may_change_on_resuming_exist() -> None:
     known = {f"engine.{key}" for block in (LocalEngineBlock, VllmEngineBlock) for key in block.model_fields}
     assert known >= WHERE_AND_HOW_FAST
-    assert not {"engine.kind", "engine.dtype", "engine.context"} & WHERE_AND_HOW_FAST
+    assert not {"engine.kind", "engine.dtype", "engine.weights", "engine.context"} & WHERE_AND_HOW_FAST
+
+
+@pytest.mark.skipif(not exact_products(), reason="this processor has no exact 8-bit products")
+def test_weights_in_int8_take_the_place_of_those_that_training_used(tmp_path: Path) -> None:
+    """The float32 weights are let go; the manifest says what answers."""
+    asked = scenario({"weights": "int8"}, tmp_path)
+    base = open_base("tiny-moe")
+    check_engine(asked, base)
+    assert base.weights.loaded
+    with closing(open_engine(asked, base, AdapterStore(tmp_path / "store"))) as engine:
+        assert not base.weights.loaded
+        prompt = base.encoder.prompt_ids([Message("user", "hello")])
+        (reply,) = engine.generate([GenerateRequest("1", prompt, None, Sampling(4))])
+        assert reply.error is None
+        assert engine_record(asked.engine, engine)["weights"] == "int8"
 
 
 def test_the_shipped_example_is_quickstart_with_another_engine() -> None:

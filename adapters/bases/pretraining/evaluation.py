@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from adapters.bases.experts import expert_count
 from adapters.bases.pretraining.balance import assignment_shares
+from adapters.bases.pretraining.forward import forward
 from adapters.bases.pretraining.rows import Row, batches, collate
 
 
@@ -24,19 +24,18 @@ class HeldOut(NamedTuple):
 
 
 @torch.no_grad()
-def evaluate(model: PreTrainedModel, rows: Sequence[Row], batch_tokens: int = 8192) -> HeldOut:
+def evaluate(model: PreTrainedModel, rows: Sequence[Row], batch_tokens: int = 4096) -> HeldOut:
     """Loss and expert load on `rows`; the model's mode is left as it was."""
-    pad, top_k = int(model.config.pad_token_id), int(model.config.num_experts_per_tok)
+    top_k = int(model.config.num_experts_per_tok)
     total, count = 0.0, 0
     load = torch.zeros(model.config.num_hidden_layers, expert_count(model.config))
     was_training = model.training
     model.eval()
     for group in batches(np.random.default_rng(0), rows, batch_tokens):
-        batch = collate(group, pad)
-        out = model.model(input_ids=batch.ids, output_router_logits=True, use_cache=False)
-        logits = model.lm_head(out.last_hidden_state.flatten(0, 1)[batch.at])
-        total += float(functional.cross_entropy(logits, batch.target, reduction="sum"))
-        count += len(batch.target)
-        load += batch.tokens * torch.stack([assignment_shares(x, top_k) for x in out.router_logits])
+        batch = collate(group)
+        said = forward(model, batch)
+        total += float(said.nll.sum())
+        count += len(said.nll)
+        load += batch.tokens * torch.stack([assignment_shares(x, top_k) for x in said.router_logits])
     model.train(was_training)
     return HeldOut(total / count, load / load.sum(1, keepdim=True))

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adapters.lora.packing import Packed, pack
+
 
 class Span(NamedTuple):
     """Positions `start` to `stop` (excluded) of a row carry the loss with `weight` > 0; `start` ≥ 1."""
@@ -26,37 +28,37 @@ class Row(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Rows side by side. `ids`: (rows, length), padded on the right; the rest: (learned tokens,).
+    """Rows laid one behind the other without padding, and what is learned of them: (learned tokens,) each.
 
-    The token at flat position `at` + 1 is `target`; `weight` is its share in the loss.
+    Args:
+        packed: the rows.
+        at: packed places of the tokens before the learned ones.
+        target: the learned tokens.
+        weight: their shares in the loss.
     """
 
-    ids: Tensor
+    packed: Packed
     at: Tensor
     target: Tensor
     weight: Tensor
-    tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows."""
+        return self.packed.total
 
 
-def collate(rows: Sequence[Row], pad_id: int) -> Batch:
-    """Pad rows to the longest and list the positions whose next token is learned."""
-    length = max(len(r.tokens) for r in rows)
-    ids = np.full((len(rows), length), pad_id, dtype=np.int64)
+def collate(rows: Sequence[Row]) -> Batch:
+    """Pack rows and list the places whose next token is learned."""
+    packed = pack([[row.tokens] for row in rows])
     at, weight = [], []
-    for n, row in enumerate(rows):
-        ids[n, : len(row.tokens)] = row.tokens
+    for row, home in zip(rows, packed.homes, strict=True):
         for span in row.spans:
-            at.append(n * length + np.arange(span.start - 1, span.stop - 1))
+            at.append(home[span.start - 1 : span.stop - 1])
             weight.append(np.full(span.stop - span.start, span.weight, dtype=np.float32))
-    where = torch.from_numpy(np.concatenate(at))
-    flat = torch.from_numpy(ids)
-    return Batch(
-        flat,
-        where,
-        flat.flatten()[where + 1],
-        torch.from_numpy(np.concatenate(weight)),
-        sum(len(r.tokens) for r in rows),
-    )
+    places = torch.from_numpy(np.concatenate(at))
+    target = packed.input_ids[0, places + 1]
+    return Batch(packed, places, target, torch.from_numpy(np.concatenate(weight)))
 
 
 def batches(
@@ -67,8 +69,9 @@ def batches(
     Args:
         rng: source of chance.
         rows: all of them.
-        batch_tokens: most positions per batch, padding included (a longer single row is a batch of its own).
-        pool: batches whose rows are sorted by length together; larger pads less, shuffles less.
+        batch_tokens: most tokens per batch, every row counted as its longest (a longer single row is a batch of its
+            own).
+        pool: batches whose rows are sorted by length together; larger has attention pad less, shuffles less.
     """
     order = rng.permutation(len(rows))
     pool_rows = pool * max(1, batch_tokens // max(1, int(np.mean([len(r.tokens) for r in rows]))))
@@ -81,3 +84,16 @@ def batches(
             groups[-1].append(row)
         for i in rng.permutation(len(groups)):
             yield groups[int(i)]
+
+
+def in_passes(rows: Sequence[Row], pass_tokens: int) -> list[list[Row]]:
+    """Rows in their order, cut where the next one would exceed `pass_tokens`; a longer row is a pass of its own."""
+    passes: list[list[Row]] = [[]]
+    filled = 0
+    for row in rows:
+        if passes[-1] and filled + len(row.tokens) > pass_tokens:
+            passes.append([])
+            filled = 0
+        passes[-1].append(row)
+        filled += len(row.tokens)
+    return passes

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from adapters.bases.pretraining.evaluation import evaluate
@@ -68,10 +69,10 @@ class RunState:
     def save(
         self, file: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, recipe: Mapping[str, Any]
     ) -> None:
-        """Write a checkpoint; the file is always a whole one."""
+        """Write a checkpoint of what training changes; the file is always a whole one."""
         part = file.with_suffix(".part")
         content = {"recipe": dict(recipe), "state": asdict(self)}
-        torch.save(content | {"model": model.state_dict(), "optimizer": optimizer.state_dict()}, part)
+        torch.save(content | {"model": _trained(model), "optimizer": optimizer.state_dict()}, part)
         part.replace(file)
 
 
@@ -85,13 +86,19 @@ def resume(
     """
     if not file.is_file():
         return RunState()
-    saved = torch.load(file, weights_only=True)
+    saved = torch.load(file, weights_only=True, mmap=True)  # read as it is used: no second copy in memory
     if saved["recipe"] != dict(recipe):
         changed = sorted(k for k in recipe if saved["recipe"].get(k) != recipe[k])
         raise TrainingError(
             f"{file}: left by a run with another {', '.join(changed) or 'recipe'}; delete it to begin anew, or "
             "repeat the earlier settings to go on"
         )
-    model.load_state_dict(saved["model"])
+    for name, parameter in _trained(model).items():
+        parameter.copy_(saved["model"][name])
     optimizer.load_state_dict(saved["optimizer"])
     return RunState(**saved["state"])
+
+
+def _trained(model: PreTrainedModel) -> dict[str, Tensor]:
+    """Parameters that training changes, by name, without their gradients."""
+    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}

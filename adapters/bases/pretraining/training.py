@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from adapters.bases.experts import fuse_experts
 from adapters.bases.pretraining.balance import load_balance
-from adapters.bases.pretraining.rows import Batch, Row, batches, collate
+from adapters.bases.pretraining.forward import forward
+from adapters.bases.pretraining.rows import Row, batches, collate, in_passes
 from adapters.bases.pretraining.run import CHECKPOINT, LOG, resume
 from adapters.errors import TrainingError
+from adapters.training.heap import keep_freed_memory
 
 TELL_EVERY = 10
 """Steps between two reports of progress."""
+
+SAVE_EVERY = 240.0
+"""Seconds between two checkpoints; every evaluation makes one besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +34,10 @@ class MoeTraining:
     """Recipe.
 
     Args:
-        tokens: training tokens in total, padding left out.
-        batch_tokens: positions per optimizer step, padding included.
+        tokens: training tokens in total.
+        batch_tokens: most tokens per optimizer step, every row counted as the longest of the step.
+        pass_tokens: most tokens that run at once; a step of more takes several passes, and less memory. Each pass
+            balances its experts by itself.
         learning_rate: peak; linear warm-up over `warmup_share` of the tokens, then cosine to a twentieth.
         weight_decay: of AdamW, on matrices only.
         clip_norm: most gradient norm.
@@ -41,6 +48,7 @@ class MoeTraining:
 
     tokens: int
     batch_tokens: int = 4096
+    pass_tokens: int = 4096
     learning_rate: float = 2.5e-3
     warmup_share: float = 0.03
     weight_decay: float = 0.05
@@ -60,6 +68,13 @@ class MoeProgress:
     held_out: Mapping[str, float]
 
 
+class _Step(NamedTuple):
+    """Training tokens of a step, and its plain mean loss in nats per learned token."""
+
+    tokens: int
+    loss: float
+
+
 def train_moe(
     model: PreTrainedModel,
     rows: Sequence[Row],
@@ -73,7 +88,7 @@ def train_moe(
     """Train a model; interrupted training goes on from the checkpoint in `work_dir`, which stays there.
 
     Args:
-        model: float32, with a padding id in its config; trained in place. Parameters that need no gradient stay
+        model: float32, a mixture of experts; trained in place. Parameters that need no gradient stay
             as they are.
         rows: training rows, read as often as `recipe.tokens` asks for.
         held_out: rows of unseen people by name; their losses go to the log in `work_dir`, the first before training.
@@ -91,6 +106,7 @@ def train_moe(
     """
     if not rows or not held_out or not all(held_out.values()):
         raise TrainingError("training a base needs training rows and held-out rows; got an empty list")
+    keep_freed_memory()
     fuse_experts(model)
     optimizer = torch.optim.AdamW(
         _parameter_groups(model, recipe.weight_decay), betas=(0.9, 0.98), fused=True
@@ -101,7 +117,7 @@ def train_moe(
     if not state.lines:
         state.evaluate(model, held_out, 0.0, log)
     model.train()
-    done = state.steps
+    done, saved = state.steps, time.monotonic()
     for step, batch_rows in enumerate(_endless(recipe, rows)):
         if state.tokens >= recipe.tokens:
             break
@@ -110,34 +126,40 @@ def train_moe(
         rate = _rate(recipe, state.tokens)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = collate(batch_rows, int(model.config.pad_token_id))
-        state.count(batch.tokens, _step(model, optimizer, batch, recipe))
+        state.count(*_step(model, optimizer, batch_rows, recipe))
         due = state.tokens >= recipe.tokens or state.tokens // recipe.eval_tokens >= len(state.lines)
         if due:
             state.evaluate(model, held_out, rate, log)
+        if due or time.monotonic() - saved > SAVE_EVERY:
             state.save(checkpoint, model, optimizer, settings)
+            saved = time.monotonic()
         if on_progress and (due or state.steps % TELL_EVERY == 0):
             on_progress(MoeProgress(state.tokens, recipe.tokens, state.smooth_loss, state.held_out))
     return model.eval()
 
 
 def _step(
-    model: PreTrainedModel, optimizer: torch.optim.Optimizer, batch: Batch, recipe: MoeTraining
-) -> float:
-    """One optimizer step; returns the plain mean loss of the batch, nats per learned token."""
-    out = model.model(input_ids=batch.ids, output_router_logits=True, use_cache=False)
-    # Logits only where something is learned: most positions are context, and the vocabulary is half the work.
-    logits = model.lm_head(out.last_hidden_state.flatten(0, 1)[batch.at])
-    losses = functional.cross_entropy(logits, batch.target, reduction="none")
-    loss = (losses * batch.weight).sum() / batch.weight.sum()
-    if not torch.isfinite(loss):
-        raise TrainingError(f"the loss is {loss.item()}; lower the learning rate ({recipe.learning_rate})")
-    balance = load_balance(out.router_logits, int(model.config.num_experts_per_tok))
-    torch.autograd.backward(loss + recipe.router_aux * balance)
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: Sequence[Row], recipe: MoeTraining
+) -> _Step:
+    """One optimizer step, in as many passes as memory asks for; each pass counts by its share of the rows."""
+    passes = [collate(part) for part in in_passes(rows, recipe.pass_tokens)]
+    tokens = sum(batch.tokens for batch in passes)
+    weight = sum(float(batch.weight.sum()) for batch in passes)
+    plain = []
+    for batch in passes:
+        nll, router_logits = forward(model, batch)
+        loss = (nll * batch.weight).sum() / weight
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"the loss is {loss.item()}; lower the learning rate ({recipe.learning_rate})"
+            )
+        balance = load_balance(router_logits, int(model.config.num_experts_per_tok)) * (batch.tokens / tokens)
+        torch.autograd.backward(loss + recipe.router_aux * balance)
+        plain.append(nll.detach())
     nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
-    return float(losses.detach().mean())
+    return _Step(tokens, float(torch.cat(plain).mean()))
 
 
 def _parameter_groups(model: PreTrainedModel, weight_decay: float) -> list[dict[str, Any]]:

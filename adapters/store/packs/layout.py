@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from adapters.lora.adapter import Adapter, LoraPair
+from adapters.lora.depth import layer_of
 from adapters.lora.spec import LoraSpec
 from adapters.safetensors_header import ITEM_BYTES
 from adapters.store.tensors import DTYPES, MODULE_PATH
@@ -73,7 +74,7 @@ class RowLayout:
     """The form that all adapters of one packed file share.
 
     Args:
-        spec: rank, scale and targets.
+        spec: rank, scale, targets and first layer.
         dtype: of every value: F32, F16 or BF16.
         modules: in the order of their places; A lies before B.
     """
@@ -214,7 +215,7 @@ class RowLayout:
 
 
 def _check_modules(layout: RowLayout) -> None:
-    """Every linear once, and the targets those of the spec; without naming each of many thousand experts."""
+    """Every linear once, targets and layers those of the spec; without naming each of many thousand experts."""
     experts = {module.path: module.experts for module in layout.modules}
     for path in experts:
         if (match := _EXPERT.fullmatch(path)) and int(match["number"]) < experts.get(_group(match), 0):
@@ -222,6 +223,10 @@ def _check_modules(layout: RowLayout) -> None:
     if found := {path.rpartition(".")[2] for path in experts} ^ set(layout.spec.targets):
         raise UntrustedError(
             f"has a layout whose modules are not its targets: {', '.join(sorted(found))[:80]}"
+        )
+    if below := [path for path in experts if layer_of(path) < layout.spec.first_layer]:
+        raise UntrustedError(
+            f"has a layout of layers from {layout.spec.first_layer} on, with the module {below[0]}"
         )
 
 

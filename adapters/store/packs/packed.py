@@ -39,7 +39,7 @@ class Stacked(NamedTuple):
 
     Args:
         revisions: full ids.
-        spec: rank, scale and targets.
+        spec: rank, scale, targets and first layer.
         pairs: module path → A [n, r, d_in] and B [n, d_out, r]; with the experts of a projection stacked,
             `*` for their number in the path, [n, experts, r, d_in] and [n, experts, d_out, r].
     """

@@ -137,11 +137,28 @@ def test_a_tokenizer_larger_than_the_model_is_refused(folder: Path) -> None:
         load_base(folder)
 
 
-def test_a_folder_that_is_not_there_lists_the_profiles() -> None:
-    with pytest.raises(BaseModelError, match=r"no such base folder; .* tiny-moe"):
-        base_path("./nowhere")
-
-
-def test_a_hub_id_says_how_to_fetch_it_beforehand() -> None:
-    with pytest.raises(BaseModelError, match="hf download some-people/some-model --local-dir DIR"):
-        base_path("some-people/some-model")
+@pytest.mark.parametrize(
+    ("ref", "cure"),
+    [
+        (
+            "./nowhere",
+            r"expected the folder .*, or one of tiny-moe, mine\. `plures base fetch` gets smollm2 or",
+        ),
+        ("smolm2", "a hub id .*, or one of tiny-moe, mine"),
+        ("smollm2", "plures base fetch smollm2"),
+        ("smollm2-8x2", "plures base upcycle smollm2 --experts 8 --top-k 2"),
+        ("mine-4x1", "plures base upcycle mine --experts 4 --top-k 1"),
+        ("yours-4x1", "expected the folder"),
+        (
+            "people/model",
+            r"`plures base fetch people/model` first.* `hf download people/model --local-dir DIR`",
+        ),
+    ],
+)
+def test_a_base_that_is_not_there_says_how_to_get_it(
+    ref: str, cure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLURES_BASES", str(tmp_path))
+    write_base(tmp_path / "mine", "llama")
+    with pytest.raises(BaseModelError, match=cure):
+        base_path(ref)

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
+from transformers import AutoModelForCausalLM
 
 from adapters.bases.loader import open_base
 from adapters.engines.forward import Forward
@@ -38,6 +40,20 @@ def test_weights_are_read_once_and_again_after_they_were_let_go(tiny_random_fold
     assert not base.weights.loaded
     assert base.model is not before
     assert base.model.state_dict().keys() == before.state_dict().keys()
+
+
+def test_how_weights_lie_in_memory_is_not_seen_in_shapes_numbers_or_files(
+    tiny_random_folder: Path, tmp_path: Path
+) -> None:
+    """On a CPU linears have their inputs first in memory, but for the head."""
+    plain = AutoModelForCausalLM.from_pretrained(tiny_random_folder).state_dict()
+    model = open_base(tiny_random_folder).model
+    assert model.model.layers[0].self_attn.q_proj.weight.t().is_contiguous()
+    assert model.get_output_embeddings().weight.is_contiguous()
+    model.save_pretrained(tmp_path)
+    for found in (model, AutoModelForCausalLM.from_pretrained(tmp_path)):
+        for name, value in found.state_dict().items():
+            assert torch.equal(value, plain[name])
 
 
 def test_targets_are_tried_on_the_skeleton(tiny_random_folder: Path) -> None:

@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from adapters.errors import UnknownAdapterError
 from adapters.lora.adapter import Adapter, LoraPair
+from adapters.lora.places import find_linears
 from adapters.lora.spec import LoraSpec
 
 
@@ -21,8 +22,7 @@ def random_adapter(model: PreTrainedModel, seed: int, spec: LoraSpec | None = No
             torch.randn(spec.rank, linear.in_features, generator=generator) * 0.2,
             torch.randn(linear.out_features, spec.rank, generator=generator) * 0.2,
         )
-        for path, linear in model.named_modules()
-        if path.rpartition(".")[2] in spec.targets and isinstance(linear, torch.nn.Linear)
+        for path, linear in find_linears(model, spec).items()
     }
     return Adapter(spec, pairs)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.engines.batching import cut_passes, divide_pool, group_rows
+from adapters.engines.batching import cut_passes, divide_pool, group_rows, order_by_text
 
 ROWS = st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=12), min_size=1, max_size=15)
 
@@ -32,7 +34,7 @@ def test_short_requests_do_not_pay_for_long_rows() -> None:
 
 
 @given(ROWS, st.data())
-def test_groups_share_a_slot_and_half_of_their_shortest_row(
+def test_neighbours_in_a_group_share_a_slot_and_an_eighth_of_the_shorter_row(
     rows: list[list[int]], data: st.DataObject
 ) -> None:
     owners = data.draw(st.lists(st.integers(-1, 2), min_size=len(rows), max_size=len(rows)))
@@ -40,9 +42,9 @@ def test_groups_share_a_slot_and_half_of_their_shortest_row(
     assert sorted(i for group in groups for i in group) == list(range(len(rows)))
     for group in groups:
         assert len({owners[i] for i in group}) == 1
-        members = [rows[i] for i in group]
-        half = (min(map(len, members)) + 1) // 2
-        assert len({tuple(row[:half]) for row in members}) == 1
+        for a, b in pairwise(rows[i] for i in group):
+            eighth = -(-min(len(a), len(b)) // 8)
+            assert a[:eighth] == b[:eighth]
 
 
 @given(ROWS, st.data())
@@ -50,6 +52,18 @@ def test_groups_do_not_depend_on_the_numbers_of_slots(rows: list[list[int]], dat
     owners = data.draw(st.lists(st.integers(-1, 2), min_size=len(rows), max_size=len(rows)))
     renamed = dict(zip((-1, 0, 1, 2), data.draw(st.permutations([7, 5, 3, 1])), strict=True))
     assert group_rows(rows, [renamed[owner] for owner in owners]) == group_rows(rows, owners)
+
+
+@given(ROWS, st.data())
+def test_rows_in_order_of_text_stand_beside_those_that_begin_like_them(
+    rows: list[list[int]], data: st.DataObject
+) -> None:
+    """Whatever the numbers of the slots, of which depends what was served before."""
+    owners = data.draw(st.lists(st.integers(-1, 2), min_size=len(rows), max_size=len(rows)))
+    renamed = dict(zip((-1, 0, 1, 2), data.draw(st.permutations([7, 5, 3, 1])), strict=True))
+    order = order_by_text(rows, owners)
+    assert [rows[i] for i in order] == sorted(rows)
+    assert order == order_by_text(rows, [renamed[owner] for owner in owners])
 
 
 def test_one_prompt_asked_many_times_is_one_group() -> None:

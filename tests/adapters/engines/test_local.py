@@ -135,6 +135,65 @@ def test_what_was_served_before_changes_no_bit() -> None:
     engine.close()
 
 
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_adapters_of_the_upper_layers_share_the_lower_ones_and_answer_as_alone(
+    kind: str, tmp_path: Path
+) -> None:
+    """One prompt under every adapter, beside prompts that begin like it, the base and others."""
+    base = load_base(write_base(tmp_path / "base", kind))
+    spec = LoraSpec(first_layer=1)
+    shelf = Shelf({f"rev-{i}": random_adapter(base.model, i, spec) for i in range(3)})
+    common = tuple(range(40, 70))
+    asked = [common, (*common, 7, 8), common[:9], *prompts(3)]
+    requests = [
+        GenerateRequest(f"{name} {i}", prompt, name, GREEDY)
+        for name in (None, *shelf.adapters)
+        for i, prompt in enumerate(asked)
+    ]
+    engine = LocalEngine(base, shelf)
+    alone = [engine.generate([request])[0] for request in requests]
+    assert_same(engine.generate(requests), alone)
+    scores = engine.score(
+        [
+            ScoreRequest(r.request_id, r.prompt, a.token_ids, r.adapter)
+            for r, a in zip(requests, alone, strict=True)
+        ]
+    )
+    for score, result in zip(scores, alone, strict=True):
+        torch.testing.assert_close(
+            torch.tensor(score.logprobs), torch.tensor(result.logprobs), atol=1e-4, rtol=0
+        )
+    assert len({result.token_ids for result in alone[:: len(asked)]}) == 4
+    engine.close()
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_long_prompts_are_read_in_parts_without_a_difference(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = load_base(write_base(tmp_path / "base", kind))
+    engine = LocalEngine(base, Shelf({f"rev-{i}": random_adapter(base.model, i) for i in range(4)}))
+    requests = mixed_requests()
+    expected = engine.generate(requests)
+    monkeypatch.setattr("adapters.engines.local.PASS_TOKENS", 16)
+    assert_same(engine.generate(requests), expected)
+    assert any(len(r.prompt) > 32 for r in requests if isinstance(r.prompt, tuple))
+    engine.close()
+
+
+def test_memory_is_kept_from_call_to_call_and_given_back(base: Base, shelf: Shelf) -> None:
+    """A smaller call uses the pool of a larger one and finds nothing of it."""
+    engine = LocalEngine(base, shelf)
+    small = mixed_requests(3)
+    expected = engine.generate(small)
+    engine.generate(mixed_requests())
+    kept = engine._pool
+    assert engine.generate(small) == expected
+    assert kept is engine._pool is not None
+    engine.close()
+    assert engine._pool is None
+
+
 def test_one_prompt_sampled_many_times_equals_separate_requests(engine: LocalEngine) -> None:
     """A shared prompt is read once; the samples differ by their seeds."""
     prompt = prompts(1, seed=4)[0] * 2
@@ -163,7 +222,9 @@ def test_adapters_change_replies(engine: LocalEngine) -> None:
     assert len({result.token_ids for result in results}) == 3
 
 
-def test_scores_are_the_logprobs_of_generation(engine: LocalEngine) -> None:
+def test_scores_are_the_logprobs_of_generation(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the logits of a text are made piece by piece."""
+    monkeypatch.setattr("adapters.engines.forward._HEAD_TOKENS", 5)
     requests = mixed_requests()
     results = engine.generate(requests)
     scores = engine.score(
@@ -232,13 +293,15 @@ def test_adapters_of_other_shapes_are_served_in_the_same_batch(base: Base) -> No
             "rank-4": random_adapter(base.model, 1),
             "rank-8": random_adapter(base.model, 2, LoraSpec(rank=8, alpha=4)),
             "queries": random_adapter(base.model, 3, LoraSpec(targets=("q_proj",))),
+            "upper": random_adapter(base.model, 4, LoraSpec(first_layer=1)),
         }
     )
-    requests = [GenerateRequest(str(n), (3, 4, 5), n, GREEDY) for n in (None, "rank-8", "queries", "rank-4")]
+    names = (None, "rank-8", "queries", "upper", "rank-4")
+    requests = [GenerateRequest(str(n), (3, 4, 5), n, GREEDY) for n in names]
     engine = LocalEngine(base, shelf)
     together = engine.generate(requests)
     assert_same(together, [engine.generate([request])[0] for request in requests])
-    assert len({result.token_ids for result in together}) == 4
+    assert len({result.token_ids for result in together}) == len(names)
     engine.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,42 @@ def test_logits_equal_pefts_for_the_same_adapter(kind: str, rslora: bool, tmp_pa
     theirs = logits(PeftModel.from_pretrained(model, tmp_path), ids)
     assert (ours - base).abs().max() > 0.01
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_adapters_of_the_upper_layers_answer_as_under_peft(kind: str, tmp_path: Path) -> None:
+    """Only the linears of `first_layer` and above are wrapped; PEFT reads from our folder which they are."""
+    model, ids = tiny_model(kind), tokens(2)
+    stack = StackedLora.attach(model, LoraSpec(first_layer=1), 1)
+    assert {path.split(".")[2] for path in stack.layers} == {"1"}
+    adapter = random_adapter(stack, seed=1)
+    stack.load(0, adapter)
+    with stack.route([0, 0]):
+        ours = logits(model, ids)
+    stack.detach()
+    base = logits(model, ids)
+    write_peft(adapter, tmp_path, base_ref="tiny")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # PEFT would name missing tensors
+        theirs = PeftModel.from_pretrained(model, tmp_path)
+    assert {name.split(".")[4] for name, _ in theirs.named_parameters() if "lora_" in name} == {"1"}
+    assert (ours - base).abs().max() > 0.01
+    torch.testing.assert_close(ours, logits(theirs, ids), atol=1e-5, rtol=0)
+
+
+def test_below_the_first_layer_nothing_changes(model: PreTrainedModel) -> None:
+    """Hidden states that enter the first adapted layer are the base's, bit for bit."""
+    ids = tokens(2)
+
+    def entering() -> Tensor:
+        with torch.no_grad():
+            return model(ids, output_hidden_states=True).hidden_states[1]
+
+    base = entering()
+    stack = StackedLora.attach(model, LoraSpec(first_layer=1), 1)
+    stack.load(0, random_adapter(stack, seed=1))
+    with stack.route([0, 0]):
+        assert torch.equal(entering(), base)
 
 
 @given(rows=st.lists(st.integers(-1, 3), min_size=1, max_size=7))
@@ -260,6 +297,17 @@ def test_targets_that_cannot_carry_adapters_are_named(
     assert dict(model.named_modules()) == before
 
 
+def test_a_first_layer_above_the_base_is_named_with_what_there_is(model: PreTrainedModel) -> None:
+    before = dict(model.named_modules())
+    with pytest.raises(
+        BaseMismatchError, match="first_layer: got 2; this base has 2 decoder layers, expected 0 to 1"
+    ):
+        StackedLora.attach(model, LoraSpec(first_layer=2), 2)
+    with pytest.raises(BaseMismatchError, match="no linear of this base from layer 1 on is named lm_head"):
+        StackedLora.attach(model, LoraSpec(targets=("lm_head",), first_layer=1), 2)
+    assert dict(model.named_modules()) == before
+
+
 def test_attaching_twice_or_without_slots_is_refused(model: PreTrainedModel, stack: StackedLora) -> None:
     with pytest.raises(BaseMismatchError, match="already carries stacked adapters"):
         StackedLora.attach(model, SPEC, 2)
@@ -272,6 +320,8 @@ def test_adapters_that_do_not_fit_are_refused(stack: StackedLora) -> None:
     path = next(iter(adapter.pairs))
     with pytest.raises(BaseMismatchError, match="rank 8 and scale 2; this stack holds rank 4 and scale 4"):
         stack.load(0, Adapter(LoraSpec(rank=8), adapter.pairs))
+    with pytest.raises(BaseMismatchError, match="decoder layers from 1 on; this stack holds those from 0 on"):
+        stack.load(0, Adapter(LoraSpec(first_layer=1), adapter.pairs))
     with pytest.raises(BaseMismatchError, match=f"differ in {path}"):
         stack.load(0, Adapter(SPEC, {k: v for k, v in adapter.pairs.items() if k != path}))
     wrong = LoraPair(torch.zeros(4, 31), adapter.pairs[path].B)

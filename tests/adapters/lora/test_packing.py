@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.lora.packed_attention import AttentionPlan, packed_attention, packed_inputs, supports_packing
-from adapters.lora.packing import pack, shared_beginning
+from adapters.lora.packing import common_beginning, pack, shared_beginning
 from tests.adapters.tiny import ARCHITECTURES, tiny_model
 
 ROWS = st.lists(st.integers(0, 2), min_size=1, max_size=6).map(tuple)  # few ids: beginnings often agree
@@ -26,11 +28,28 @@ def test_every_token_is_found_at_home_with_its_position(groups: list[list[tuple[
 
 
 @given(groups=GROUPS)
-def test_a_shared_beginning_is_stored_once(groups: list[list[tuple[int, ...]]]) -> None:
+def test_what_a_row_has_in_common_with_the_one_before_it_is_stored_once(
+    groups: list[list[tuple[int, ...]]],
+) -> None:
     lengths = pack(groups).group_lengths
     for group, length in zip(groups, lengths, strict=True):
-        saved = (len(group) - 1) * shared_beginning(group) if len(group) > 1 else 0
-        assert length == sum(map(len, group)) - saved
+        assert length == sum(map(len, group)) - sum(common_beginning(a, b) for a, b in pairwise(group))
+        assert length <= sum(map(len, group)) - (len(group) - 1) * shared_beginning(group)
+
+
+@given(a=ROWS, b=ROWS)
+def test_a_common_beginning_is_the_longest(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    shared = common_beginning(a, b)
+    assert a[:shared] == b[:shared]
+    assert shared in (len(a), len(b)) or a[shared] != b[shared]
+    assert shared_beginning([a, b]) == shared
+
+
+def test_nested_beginnings_are_each_stored_once() -> None:
+    # 1 2 shared by all, 3 by two of them: 1 2 3 4 · 5 · 6 7 and nothing for a row that another begins with
+    packed = pack([[(1, 2, 3, 4), (1, 2, 3, 5), (1, 2, 6, 7), (1, 2)]])
+    assert packed.input_ids.tolist() == [[1, 2, 3, 4, 5, 6, 7]]
+    assert packed.homes[3].tolist() == [0, 1]
 
 
 @given(groups=GROUPS)

@@ -81,7 +81,7 @@ def test_the_spec_comes_from_config_and_weights(folder: Path) -> None:
         ("alpha_pattern", {"q_proj": 8}),
         ("init_lora_weights", "pissa"),
         ("init_lora_weights", "olora"),
-        ("layers_to_transform", [0]),
+        ("layers_to_transform", [0, 2]),
         ("fan_in_fan_out", True),
         ("a_field_of_a_later_peft", {"on": True}),
         ("peft_type", "IA3"),

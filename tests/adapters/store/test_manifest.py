@@ -23,6 +23,7 @@ manifests = st.builds(
         alpha=st.floats(0.1, 64) | st.integers(1, 64),
         targets=st.sampled_from([("q_proj",), ("v_proj", "q_proj")]),
         rslora=st.booleans(),
+        first_layer=st.integers(0, 99),
     ),
     recipe=st.dictionaries(st.text(), values, max_size=4),
     data_hash=st.sampled_from(["", DATA]),
@@ -61,6 +62,7 @@ def test_labels_and_observations_are_not_identity(label: dict[str, Any]) -> None
     [
         {"base_fingerprint": "0" * 64},
         {"spec": replace(SPEC, alpha=5.0)},
+        {"spec": replace(SPEC, first_layer=1)},
         {"recipe": {}},
         {"data_hash": ""},
         {"seed": 1},

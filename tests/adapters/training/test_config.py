@@ -23,6 +23,7 @@ from adapters.training.config import TrainConfig
         ("learning_rate", float("nan")),
         ("clip_norm", -1.0),
         ("weight_decay", -0.1),
+        ("cache_gib", -1.0),
         ("warmup_share", 1.0),
         ("max_tokens", 1),
         ("seed", -1),

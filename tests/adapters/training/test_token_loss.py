@@ -1,4 +1,4 @@
-"""Cross-entropy in blocks against torch's, value and gradient."""
+"""Cross-entropy in tiles against torch's, value and gradient."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from hypothesis import strategies as st
 from adapters.training import token_loss
 
 
-@given(n=st.integers(1, 9), block=st.integers(1, 40), scale=st.sampled_from([0.1, 1.0, 60.0]))
+@given(
+    n=st.integers(1, 9),
+    rows=st.integers(1, 10),
+    tile=st.integers(1, 8),
+    scale=st.sampled_from([0.1, 1.0, 60.0]),
+)
 @settings(deadline=None)
-def test_loss_and_gradient_are_torchs_whatever_the_block(n: int, block: int, scale: float) -> None:
+def test_loss_and_gradient_are_torchs_whatever_the_tile(n: int, rows: int, tile: int, scale: float) -> None:
     """A scale of 60 gives logits whose exponentials overflow without the shift by the largest."""
     generator = torch.Generator().manual_seed(n)
     hidden = (scale * torch.randn(n, 6, generator=generator)).requires_grad_()
@@ -20,7 +25,8 @@ def test_loss_and_gradient_are_torchs_whatever_the_block(n: int, block: int, sca
     targets = torch.randint(7, (n,), generator=generator)
     factors = torch.rand(n, generator=generator)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(token_loss, "_BLOCK_NUMBERS", block)
+        patch.setattr(token_loss, "_TILE_ROWS", rows)
+        patch.setattr(token_loss, "_TILE_TOKENS", tile)
         ours = token_loss.linear_cross_entropy(hidden, weight, targets)
         (ours * factors).sum().backward()
     gradient, hidden.grad = hidden.grad, None

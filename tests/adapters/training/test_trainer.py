@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -98,18 +99,20 @@ def train_with_peft(model: PreTrainedModel, plan: UserPlan, config: TrainConfig,
     return Adapter(config.spec, pairs)
 
 
-def test_trained_together_equals_each_alone_and_peft(base: Base, tmp_path: Path) -> None:
+@pytest.mark.parametrize("first_layer", [0, 1])
+def test_trained_together_equals_each_alone_and_peft(base: Base, tmp_path: Path, first_layer: int) -> None:
     """Both ways of the promise, with users that run out of rows at different steps and two waves."""
-    together = train_adapters(base, DATA, CONFIG)
+    config = replace(CONFIG, spec=replace(CONFIG.spec, first_layer=first_layer))
+    together = train_adapters(base, DATA, config)
     assert list(together) == list(DATA)
-    plans = {plan.user: plan for plan in plan_users(DATA, CONFIG, vocabulary=VOCAB)}
+    plans = {plan.user: plan for plan in plan_users(DATA, config, vocabulary=VOCAB)}
     for user, rows in DATA.items():
-        alone = train_adapters(base, {user: rows}, replace(CONFIG, slots=1))[user]
+        alone = train_adapters(base, {user: rows}, replace(config, slots=1))[user]
         assert difference(together[user].adapter, alone.adapter) < SAME
         assert together[user].losses == pytest.approx(alone.losses, abs=1e-4)
-        peft = train_with_peft(base.model, plans[user], CONFIG, tmp_path / user)
+        peft = train_with_peft(base.model, plans[user], config, tmp_path / user)
         assert difference(together[user].adapter, peft) < SAME
-        assert difference(together[user].adapter, start_of(base.model, plans[user], CONFIG.spec)) > 10 * SAME
+        assert difference(together[user].adapter, start_of(base.model, plans[user], config.spec)) > 10 * SAME
 
 
 def test_bases_without_packed_attention_are_trained_padded_with_equal_results(
@@ -122,11 +125,38 @@ def test_bases_without_packed_attention_are_trained_padded_with_equal_results(
         assert difference(packed[user].adapter, padded[user].adapter) < SAME
 
 
-def test_slots_and_pass_size_change_no_result(tiny_random_base: Base) -> None:
-    one = train_adapters(tiny_random_base, DATA, CONFIG)
-    other = train_adapters(tiny_random_base, DATA, replace(CONFIG, slots=5, tokens_per_pass=1))
+@pytest.mark.parametrize("first_layer", [0, 1])
+def test_what_changes_speed_and_memory_changes_no_result(tiny_random_base: Base, first_layer: int) -> None:
+    """Nothing kept from epoch to epoch, a part (32 tokens of 128 bytes), or all."""
+    config = replace(CONFIG, spec=replace(CONFIG.spec, first_layer=first_layer))
+    one = train_adapters(tiny_random_base, DATA, config)
+    others: list[dict[str, Any]] = [
+        {"slots": 5, "tokens_per_pass": 1},
+        {"cache_gib": 0.0, "checkpoint_activations": True},
+        {"cache_gib": 32 * 128 / 2**30},
+    ]
+    for changed in others:
+        other = train_adapters(tiny_random_base, DATA, replace(config, **changed))
+        for user in DATA:
+            assert difference(one[user].adapter, other[user].adapter) < SAME
+
+
+def test_a_run_cut_off_may_go_on_with_other_settings_of_speed_and_memory(
+    tiny_random_base: Base, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, spec=replace(CONFIG.spec, first_layer=1), checkpoint_every=2)
+
+    def cut(progress: Progress) -> None:
+        if progress.rows_done >= 18:
+            raise PowerCutError
+
+    with pytest.raises(PowerCutError):
+        train_adapters(tiny_random_base, DATA, config, checkpoint_dir=tmp_path, on_progress=cut)
+    frugal = replace(config, tokens_per_pass=30, checkpoint_activations=True, cache_gib=0)
+    result = train_adapters(tiny_random_base, DATA, frugal, checkpoint_dir=tmp_path)
+    expected = train_adapters(tiny_random_base, DATA, config)
     for user in DATA:
-        assert difference(one[user].adapter, other[user].adapter) < SAME
+        assert difference(expected[user].adapter, result[user].adapter) < SAME
 
 
 def test_the_same_run_twice_gives_the_same_bits_and_another_seed_does_not(tiny_random_base: Base) -> None:
@@ -155,12 +185,15 @@ class PowerCutError(Exception):
 
 
 # Rows after each step, first wave: 9, 17, 23, 31, 37, 40; second: 43, 46. Checkpoints after every second step.
-@pytest.mark.parametrize(("rows_before_the_cut", "steps_left"), [(1, 8), (18, 6), (40, 4), (43, 2)])
+@pytest.mark.parametrize(
+    ("first_layer", "rows_before_the_cut", "steps_left"),
+    [(0, 1, 8), (1, 1, 8), (0, 18, 6), (1, 18, 6), (0, 40, 4), (0, 43, 2)],
+)
 def test_a_run_cut_off_goes_on_from_its_checkpoints_exactly(
-    tiny_random_base: Base, tmp_path: Path, rows_before_the_cut: int, steps_left: int
+    tiny_random_base: Base, tmp_path: Path, first_layer: int, rows_before_the_cut: int, steps_left: int
 ) -> None:
     """Cuts in the first wave, at its end and in the second; whatever follows is the same in bits."""
-    config = replace(CONFIG, checkpoint_every=2)
+    config = replace(CONFIG, spec=replace(CONFIG.spec, first_layer=first_layer), checkpoint_every=2)
     reports: list[Progress] = []
 
     def cut(progress: Progress) -> None:

@@ -12,7 +12,7 @@ from agents.opinion.neighbours import Neighbours
 from agents.opinion.regimes import Regime, regime
 from agents.opinion.stochastic_bounded_confidence import PULLS, Pull, StochasticBoundedConfidence
 from agents.opinion.trajectory import simulate
-from tests.agents.real_data import real_file
+from tests.real_data import real_file
 
 
 @pytest.mark.parametrize("pull", PULLS)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from metrics.errors import MetricInputError
 from metrics.text.authorship import CREDITS, chance, fit_author_classifier, identified, user_credits
-from tests.agents.real_data import real_file
+from tests.real_data import real_file
 
 
 def _people(n: int, posts: int, rng: np.random.Generator, personal: float) -> tuple[list[str], list[str]]:

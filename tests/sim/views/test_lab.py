@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.harness import Case, Figure, Goal, Results, _as_json
+from benchmarks.harness import Case, Figure, Goal, Results, Sampled, _as_json
 from sim.errors import LabError
 from sim.lab_result import MARK
 from sim.views import lab
@@ -52,8 +53,16 @@ def test_a_benchmark_is_its_goals_and_figures(tmp_path: Path) -> None:
     seen = lab.benchmark(file)
     assert seen.goals["verdict"].tolist() == ["met", "MISSED"]
     assert seen.met == 1
-    assert seen.figures.to_numpy().tolist() == [["one", "agents 8", "seconds", 2.0, 1.0, 3.0, 3]]
+    assert seen.figures.to_numpy().tolist() == [["one", "agents 8", "seconds", 2.0, 1.0, 3.0, "3 repeats"]]
     assert "cores" in seen.machine
+
+
+def test_estimates_from_people_stand_among_the_figures(tmp_path: Path) -> None:
+    figures = {"share": Sampled(0.5, 0.25, 0.75, 8), "alone": Sampled(0.5, math.nan, math.nan, 1)}
+    results = Results([Case("one", {}, figures)])
+    seen = lab.benchmark(written(tmp_path / "report.json", _as_json(results)))
+    assert seen.figures["of"].tolist() == ["8 people", "1 people"]
+    assert seen.figures["high"].tolist() == [0.75, pytest.approx(math.nan, nan_ok=True)]
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from adapters.bases.fetching.sources import KnownLogprob, WheelSource
 from adapters.bases.home import bases_home
 from adapters.bases.loader import base_path, load_base
 from adapters.errors import BaseModelError
+from tests.adapters.tiny import write_base
 
 LAYERS, WIDTH, INNER, HEADS, KV_HEADS = 2, 64, 96, 4, 2
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -246,12 +247,25 @@ def test_a_hub_that_does_not_answer_says_how_to_bring_the_folder(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_base_that_was_never_fetched_names_the_command(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_base_from_the_hub_is_found_by_its_id_and_not_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    import huggingface_hub
+
+    def download(_: str, local_dir: Path, **__: object) -> None:
+        write_base(local_dir, "llama")
+
     monkeypatch.setenv("PLURES_BASES", str(tmp_path))
-    with pytest.raises(BaseModelError, match="plures base fetch smollm2"):
-        base_path("smollm2")
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    folder = fetch_base("Some/Model-1B")
+    assert folder == fetch_base("Some/Model-1B") == base_path("Some/Model-1B") == base_path("model-1b")
+    assert load_base("Some/Model-1B").fingerprint == load_base(folder).fingerprint
+    with pytest.raises(BaseModelError, match="holds another base, from Some/Model-1B"):
+        fetch_base("other/model-1b")
+    with pytest.raises(BaseModelError, match="plures base fetch other/model-1b"):
+        base_path("other/model-1b")
+    with pytest.raises(BaseModelError, match="cannot be a folder's name here"):
+        fetch_base("some/..")
 
 
 @torch.inference_mode()

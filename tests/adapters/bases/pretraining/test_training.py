@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from adapters.bases.pretraining import training
 from adapters.bases.pretraining.evaluation import evaluate
 from adapters.bases.pretraining.run import CHECKPOINT, LOG
-from adapters.bases.pretraining.training import MoeProgress, MoeTraining, train_moe
+from adapters.bases.pretraining.training import TELL_EVERY, MoeProgress, MoeTraining, train_moe
 from adapters.bases.tiny_model import new_model
 from adapters.bases.tiny_tokenizer import train_tokenizer
 from adapters.errors import TrainingError
@@ -70,6 +71,37 @@ def test_an_interrupted_run_ends_where_the_whole_one_ends(
     assert len((tmp_path / LOG).read_text().splitlines()) == 3  # header, first weights, 2,000 tokens
     assert torch.equal(weights(train(tmp_path)), weights(trained[0]))
     assert (tmp_path / LOG).read_text() == (trained[1] / LOG).read_text()
+
+
+def test_a_step_in_several_passes_is_the_same_step(tmp_path: Path) -> None:
+    """But for the balance of experts, which each pass sees for itself."""
+    one, many = tmp_path / "one", tmp_path / "many"
+    recipe = replace(RECIPE, tokens=1_000, router_aux=0.0)
+    for folder in (one, many):
+        folder.mkdir()
+    whole = weights(train(one, recipe))
+    torch.testing.assert_close(
+        weights(train(many, replace(recipe, pass_tokens=40))), whole, atol=1e-4, rtol=0
+    )
+
+
+def test_a_checkpoint_is_made_between_evaluations_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    with pytest.raises(InterruptedError):
+        train(tmp_path, interrupt_after=1)
+    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)
+    assert saved["state"]["steps"] == TELL_EVERY
+    assert len(saved["state"]["lines"]) == 1
+
+
+def test_a_checkpoint_holds_what_training_changes_and_no_more(tmp_path: Path) -> None:
+    model = new_model(SHAPE, TOKENIZER, 1)
+    model.model.embed_tokens.weight.requires_grad_(False)
+    train_moe(model, ROWS, HELD_OUT, replace(RECIPE, tokens=200), work_dir=tmp_path)
+    saved = torch.load(tmp_path / CHECKPOINT, weights_only=True)["model"]
+    assert saved.keys() == {name for name, p in model.named_parameters() if p.requires_grad}
 
 
 def test_a_checkpoint_of_another_recipe_is_not_taken_up(trained: tuple[torch.nn.Module, Path]) -> None:

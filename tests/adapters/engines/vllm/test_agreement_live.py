@@ -22,6 +22,7 @@ from adapters.engines.vllm.client import bodies
 from adapters.engines.vllm.client.client import Endpoint, VllmClient
 from adapters.engines.vllm.engine import VllmEngine
 from adapters.engines.vllm.server.server import Server
+from adapters.lora.spec import LoraSpec
 from tests.adapters.engines.random_adapters import Shelf, random_adapter
 from tests.adapters.engines.vllm.serving import open_engine
 
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.vllm
 PEOPLE = 64
 GREEDY = Sampling(max_new_tokens=16, temperature=0)
 TOLERANCE = 1e-4
+UPPER_PEOPLE = 8
+UPPER = LoraSpec(first_layer=2)
 GRAMMARS = (
     r'\{"action":"(?:post|comment)","text":"[A-Za-z ,.!]{3,40}"\}',
     r"(?:forced words in the middle|forced things) [a-z]{2,9}",
@@ -45,8 +48,10 @@ def base() -> Base:
 
 @pytest.fixture(scope="module")
 def adapters(base: Base) -> Shelf:
-    """As many adapters as the server has slots, so that none stays empty."""
-    return Shelf({f"rev-{i}": random_adapter(base.model, i) for i in range(PEOPLE)})
+    """As many adapters as the server has slots, so that none stays empty; and some of the upper layers only."""
+    people = {f"rev-{i}": random_adapter(base.model, i) for i in range(PEOPLE)}
+    upper = {f"upper-{i}": random_adapter(base.model, PEOPLE + i, UPPER) for i in range(UPPER_PEOPLE)}
+    return Shelf(people | upper)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +127,19 @@ def test_sixty_four_adapters_in_one_batch_reply_as_in_the_local_engine(
     asked = requests(grammar)
     got, expected = engine.generate(asked), local.generate(asked)
     assert len({result.token_ids for result in expected}) > PEOPLE / 2 or grammar is not None
+    assert_alike(got, expected)
+
+
+def test_adapters_of_the_upper_layers_are_served_in_slots_that_others_left(
+    engine: VllmEngine, local: LocalEngine
+) -> None:
+    """A slot's lower layers keep nothing of the adapter that was in it: beside whole adapters, and the base."""
+    engine.generate(requests())  # no slot is empty now
+    asked = [
+        replace(r, adapter=f"upper-{i % UPPER_PEOPLE}") if i % 3 else r for i, r in enumerate(requests()[:24])
+    ]
+    got, expected = engine.generate(asked), local.generate(asked)
+    assert len({result.token_ids for result in expected}) > len(asked) / 2
     assert_alike(got, expected)
 
 

@@ -148,6 +148,8 @@ SPEC = {"rank": 1, "alpha": 2.0, "targets": ["q_proj"], "rslora": False}
             "same linear twice",
         ),
         (changed(spec=SPEC), "not its targets"),
+        (changed(spec={**SPEC, "first_layer": 1}, modules=[Q]), "of layers from 1 on, with the module"),
+        (changed(spec={**SPEC, "first_layer": "1"}), "without a spec"),
         (changed(spec={**SPEC, "rank": 0}), "without a spec"),
         (changed(spec={**SPEC, "rank": 10**400}), "without a spec"),
         (changed(spec={**SPEC, "alpha": 10**400}), "without a spec"),
