@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -159,13 +159,9 @@ def _leave_out(what: str, reason: str) -> None:
     sys.stderr.write(f"benchmarks.serving: {what} left out: {reason}\n")
 
 
-@contextmanager
-def _engine(base: Base, adapters: Mapping[str, Adapter]) -> Iterator[LocalEngine]:
-    engine = LocalEngine(
-        _unending(base), _Shelf(adapters), max_slots=max(1, len(adapters)), token_budget=65536
-    )
-    yield engine
-    engine.close()
+def _engine(base: Base, adapters: Mapping[str, Adapter]) -> closing[LocalEngine]:
+    slots = max(1, len(adapters))
+    return closing(LocalEngine(_unending(base), _Shelf(adapters), max_slots=slots, token_budget=65536))
 
 
 class _Shelf:

@@ -250,11 +250,12 @@ class Parting(NamedTuple):
 
 
 def partings(ours: Sequence[Exchange], theirs: Sequence[Exchange]) -> list[Parting]:
-    """Requests that are the same on both sides, and whose replies are not."""
+    """Requests that are the same on both sides and were answered by both, and whose replies are not the same."""
     return [
         Parting(a.request, a.result.token_ids, b.result.token_ids)
         for a, b in zip(ours, theirs, strict=True)
         if (a.request.prompt, a.request.adapter) == (b.request.prompt, b.request.adapter)
+        and a.result.error is b.result.error is None
         and a.result.token_ids != b.result.token_ids
     ]
 
@@ -280,7 +281,8 @@ def logprob_differences(ours: Sequence[Exchange], theirs: Sequence[Exchange]) ->
     return [
         abs(sum(a.result.logprobs) - sum(b.result.logprobs)) / len(a.result.token_ids)
         for a, b in zip(ours, theirs, strict=True)
-        if a.request.prompt == b.request.prompt and a.result.token_ids == b.result.token_ids
+        if a.request.prompt == b.request.prompt
+        and a.result.token_ids == b.result.token_ids != ()  # () is an error
     ]
 
 

@@ -13,6 +13,8 @@ from metrics.errors import MetricInputError
 from metrics.intervals import NO_INTERVAL, RESAMPLES, wilson_interval
 
 BASE = "base"
+FEWEST_IMPOSTORS = 2
+"""Posts of other users that an adapter needs to be calibrated."""
 _ROUNDING = 1e-9  # nats per token: a smaller spread is none
 
 
@@ -80,7 +82,8 @@ def individuality(
     Uncalibrated, a post belongs to the adapter of least nll. Calibrated: an adapter that is good at
     everything would win every post, so each adapter's distance from the average adapter (nats per token) is
     first brought to mean 0 and standard deviation 1 over the calibration posts of *other* users
-    (impostor normalisation); calibration posts are never tested. Adapters that tie share the credit, so
+    (impostor normalisation); calibration posts are never tested. A tail is the sum over its posts, of nats or of
+    calibrated distances. Adapters that tie share the credit, so
     adapters that are all alike score chance.
 
     Args:
@@ -230,9 +233,10 @@ def _normalised(
     scaled = np.empty(relative.shape)
     for adapter in range(relative.shape[1]):
         impostors = relative[spare & (author != adapter), adapter]
-        if len(impostors) < 2:
+        if len(impostors) < FEWEST_IMPOSTORS:
             raise MetricInputError(
-                f"calibration: adapter {adapter} has {len(impostors)} posts of others; expected at least 2"
+                f"calibration: adapter {adapter} has {len(impostors)} posts of others; expected at least "
+                f"{FEWEST_IMPOSTORS}"
             )
         spread = float(impostors.std())
         scaled[:, adapter] = (relative[:, adapter] - impostors.mean()) / (

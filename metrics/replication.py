@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from metrics.errors import MetricInputError
 from metrics.intervals import t_interval
 from metrics.published import CROSS_SIDE_EXPOSURE, SIZES, published_frame
+from metrics.rounding import all_equal
 
 Quantity = Literal["lora", "difference", "ratio"]
 Reading = Literal[
@@ -29,16 +30,18 @@ Reading = Literal[
 
 - `replicates`: our interval leaves out "no change", on the side of every printed size;
 - `contradicts`: it leaves it out on the other side;
-- `same direction, unsure` and `other direction, unsure`: it holds "no change" (or there is one seed), our mean
-  is on the printed side, or not;
+- `same direction, unsure` and `other direction, unsure`: it holds "no change", or has no width (one seed, or all
+  changed alike, which shows no spread); our mean is on the printed side, or not;
 - `printed both ways`: the printed sizes lie on both sides of "no change", so there is nothing to find again.
 
-Of a level under `lora`, against the span of the printed sizes: `overlaps`, `above` or `below`, as our interval does.
-`no value`: ours has none.
+Of a level under `lora`, against the span of the printed sizes: `overlaps`, `above` or `below`, as our interval does,
+or with one seed our value. `no value`: ours has none.
 """
 
 READINGS: tuple[Reading, ...] = get_args(Reading)
 COLUMNS = ("metric", "n", "quantity", "value", "low", "high", *(f"paper_{n}" for n in SIZES), "reading")
+SPANNED = "cross_side_exposure"
+"""Of which the study prints the least and the greatest value, not one for each size."""
 _NO_CHANGE = {"difference": 0.0, "ratio": 1.0}
 _OURS = {"difference": ("difference", "low", "high"), "ratio": ("ratio", "ratio_low", "ratio_high")}
 
@@ -85,7 +88,7 @@ def _printed() -> list[tuple[str, Quantity, NDArray[np.float64]]]:
         if not np.isnan(numbers := wide.loc[metric, quantity].reindex(SIZES).to_numpy()).all()
     ]
     low, high = CROSS_SIDE_EXPOSURE
-    return [*rows, ("cross_side_exposure", "lora", np.array([low, np.nan, high]))]
+    return [*rows, (SPANNED, "lora", np.array([low, np.nan, high]))]
 
 
 def _found(
@@ -139,6 +142,7 @@ def _change(value: float, low: float, high: float, printed: NDArray[np.float64])
     if value == 0:
         return "no change"
     way = np.sign(printed).sum()
-    if low > 0 or high < 0:
+    spread = not all_equal(np.array([low, high]))
+    if spread and (low > 0 or high < 0):
         return "replicates" if value * way > 0 else "contradicts"
     return "same direction, unsure" if value * way > 0 else "other direction, unsure"

@@ -10,10 +10,10 @@ import pandas as pd
 
 from adapters.store import AdapterStore
 from agents.corpus import Post
-from metrics.individuality import Individuality, individuality
+from metrics.individuality import FEWEST_IMPOSTORS, Individuality, individuality
 from metrics.text.imitation import REAL, Imitation, imitation
 from sim.adapter_evidence import evaluation_evidence, serving_path
-from sim.engines import open_engine
+from sim.engines import check_engine, open_engine
 from sim.generated_posts import write_posts, writing_task
 from sim.imitation_files import failures_by_writer, imitation_file, keep_imitation
 from sim.individuality import score_held_out
@@ -30,7 +30,8 @@ class Amounts(NamedTuple):
 
     Args:
         held_out: held-out posts, at least 1.
-        calibration: training posts that calibrate the others' adapters.
+        calibration: training posts that calibrate the others' adapters; nothing is calibrated where that makes fewer
+            than two posts for an adapter.
         generated: posts that the person's adapter writes, and the base as many; 0 for none.
     """
 
@@ -79,10 +80,13 @@ def evaluate_adapters(
         watcher: told of progress.
 
     Raises:
-        As `sim.preparation.prepare_training`.
+        As `sim.preparation.prepare_training` and `sim.engines.check_engine`.
         SimError: a post that cannot be scored, or a base that cannot write under the rendering.
     """
     ready = prepare_training(scenario)
+    check_engine(scenario, ready.base)
+    others = len(everyone(ready.people)) - 1
+    calibration = amounts.calibration if others * amounts.calibration >= FEWEST_IMPOSTORS else 0
     rendering, sampling = scenario.adapters.rendering, scenario.simulation.sampling
     if amounts.generated:
         writing_task(ready.base, rendering, sampling.max_chars)  # can it write at all?
@@ -97,7 +101,7 @@ def evaluate_adapters(
             own,
             rendering=rendering,
             held_out=amounts.held_out,
-            calibration=amounts.calibration,
+            calibration=calibration,
             watcher=watcher,
         )
         if amounts.generated:
@@ -122,7 +126,7 @@ def evaluate_adapters(
         scores.nll,
         scores.owner,
         scores.tokens,
-        calibration=scores.calibration,
+        calibration=scores.calibration if calibration else None,
         rng=generator(0, "individuality"),
     )
     return Evaluation(ready.base.name, ready.base.is_toy, likely, found, failures)

@@ -22,11 +22,11 @@ _COLUMNS = ("adapter", "ok", "prompt_tokens", "reply_tokens")
 
 
 def serving_path(scenario: Scenario) -> str:
-    """What ran the model: `local engine, float32, cpu` or `vLLM`, with the dtype where the server is our own."""
+    """What ran the model: `local engine, int8, cpu` or `vLLM`, with the weights' type where they are in our hands."""
     engine = scenario.engine
     match engine.kind:
         case "local":
-            return f"local engine, {engine.dtype}, {engine.device}"
+            return f"local engine, {engine.weights or engine.dtype}, {engine.device}"
         case "vllm":
             return "vLLM" if engine.servers else f"vLLM, {engine.dtype}"
 

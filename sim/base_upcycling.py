@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from adapters.bases.fetching.fetch import arriving
 from adapters.bases.home import SOURCE_FILE
@@ -56,7 +57,7 @@ class UpcyclingPlan:
     experts: int = 4
     top_k: int = 2
     tokens: int = 0
-    learning_rate: float = 1e-4
+    learning_rate: float = 2e-4
     batch_tokens: int = 1024
     pass_tokens: int = 512
     max_tokens: int = 96
@@ -101,7 +102,8 @@ def upcycle_base(
 
     Raises:
         BaseModelError: a base that cannot be upcycled, or an `out` that exists.
-        TrainingError: no corpus to train on, too small a one, or one without tokens to train.
+        TrainingError: no corpus to train on, too small a one, or one without tokens to train; a learning rate that
+            cannot be; an interrupted training under other settings.
     """
     if out.exists():
         raise BaseModelError(f"{out}: exists; name a new folder with --out, or delete it")
@@ -111,26 +113,26 @@ def upcycle_base(
         raise TrainingError(
             "upcycling reads a corpus only to train on it; say how much with --tokens, or drop --corpus"
         )
+    recipe = MoeTraining(
+        tokens=plan.tokens,
+        batch_tokens=plan.batch_tokens,
+        pass_tokens=plan.pass_tokens,
+        learning_rate=plan.learning_rate,
+        eval_tokens=max(1, plan.tokens // EVALUATIONS),
+        seed=plan.seed,
+    )
+    posts = None if corpus is None else _split(corpus, dense.encoder, plan)
     model = upcycle(dense.model, plan.experts, plan.top_k, generator(plan.seed, "routers"))
     dense.weights.release()
     work_dir = out.with_name(f"{out.name}.training")
     with arriving(out) as (_, staged):
-        if plan.tokens and corpus is not None:
+        if corpus is not None and posts is not None:
             train_experts_only(model)
-            rows, held_out = _rows(corpus, dense.encoder, plan)
             work_dir.mkdir(exist_ok=True)
-            recipe = MoeTraining(
-                tokens=plan.tokens,
-                batch_tokens=plan.batch_tokens,
-                pass_tokens=plan.pass_tokens,
-                learning_rate=plan.learning_rate,
-                eval_tokens=max(1, plan.tokens // EVALUATIONS),
-                seed=plan.seed,
-            )
             model = train_moe(
                 model,
-                rows,
-                {"posts": held_out},
+                posts.learned,
+                {"posts": posts.held_out},
                 recipe,
                 work_dir=work_dir,
                 facts={"dense": dense.fingerprint, "corpus": corpus.digest, **asdict(plan)},
@@ -163,8 +165,15 @@ def studied(scenarios: Sequence[Path], corpus: Path | None) -> tuple[str, ...]:
     return tuple(sorted({user for scenario in files for user in everyone(gather(scenario))}))
 
 
-def _rows(corpus: Corpus, encoder: TextEncoder, plan: UpcyclingPlan) -> tuple[list[Row], list[Row]]:
-    """Posts to learn, and posts of people who are held out; none to learn copies one of theirs."""
+class _Posts(NamedTuple):
+    """Rows to learn, and rows of people who are held out."""
+
+    learned: list[Row]
+    held_out: list[Row]
+
+
+def _split(corpus: Corpus, encoder: TextEncoder, plan: UpcyclingPlan) -> _Posts:
+    """Hold out some people; no post to learn copies one of theirs, or one of somebody left out."""
     if strangers := set(plan.apart) - {user.user_id for user in corpus}:
         raise TrainingError(
             f"{corpus.name}: nobody called {sorted(strangers)[0]!r} to leave out; name the corpus that the study uses"
@@ -186,7 +195,7 @@ def _rows(corpus: Corpus, encoder: TextEncoder, plan: UpcyclingPlan) -> tuple[li
             f"{corpus.name}: {len(order)} people are too few to train on some and hold out others"
         )
     chosen = rng.permutation(len(held_out))[: plan.held_out_posts]
-    return rows, [held_out[int(i)] for i in chosen]
+    return _Posts(rows, [held_out[int(i)] for i in chosen])
 
 
 def _encoded(texts: Sequence[str], encoder: TextEncoder, max_tokens: int) -> list[Row]:

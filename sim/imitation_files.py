@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from metrics.text.imitation import Imitation
 
 POST_COLUMNS = ("person", "writer", "text", "guess")
-SHARE_COLUMNS = ("writer", "top1_post", "low", "high", "top1_tail", "copied", "texts", "people")
+SHARE_COLUMNS = ("writer", "top1_post", "low", "high", "top1_tail", "copied", "texts", "people", "failed")
+
+_MEASURED = SHARE_COLUMNS[1:6]
 
 
 class Kept(NamedTuple):
     """One evaluation of generated posts.
 
     Args:
-        shares: a row for each kind of writer, `SHARE_COLUMNS`; `low` and `high` bound `top1_post`.
+        shares: a row for each kind of writer, `SHARE_COLUMNS`; `low` and `high` bound `top1_post`; `failed` counts
+            texts that did not come about.
         posts: a row for each text, `POST_COLUMNS`.
         chance: of a guess.
     """
@@ -83,11 +86,13 @@ def read_imitation(file: Path) -> Kept:
                 *(one["top1_post"][key] for key in ("value", "low", "high")),
                 one["top1_tail"]["value"],
                 *(one[key] for key in ("copied", "texts", "people")),
+                sum(record["failures"].get(writer, {}).values()),
             )
             for writer, one in record["writers"].items()
         ]
         posts = pd.DataFrame(record["posts"], columns=list(POST_COLUMNS))
-        return Kept(pd.DataFrame(rows, columns=list(SHARE_COLUMNS)), posts, float(record["chance"]))
+        shares = pd.DataFrame(rows, columns=list(SHARE_COLUMNS)).astype(dict.fromkeys(_MEASURED, float))
+        return Kept(shares, posts, float(record["chance"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise SimError(
             f"{file}: damaged ({error}). It holds an evaluation only: delete it; `plures adapters evaluate "

@@ -159,11 +159,11 @@ class AdaptersBlock(Block):
     max_tokens: int = Field(default=_TRAIN.max_tokens, ge=8)
     """Longer training rows, their prompt included, are left out and counted, never cut."""
     tokens_per_pass: int = Field(default=_TRAIN.tokens_per_pass, ge=1)
-    """Tokens that training takes through the base at once; fewer need less memory. Changes no result."""
+    """Tokens that training takes through the base at once; fewer need less memory. Changes results by rounding only."""
     checkpoint_activations: bool = _TRAIN.checkpoint_activations
     """Training keeps less for its backward pass and computes it again: less memory, more time, the same result."""
-    cache_gib: float = Field(default=_TRAIN.cache_gib, ge=0)
-    """Memory in GiB for what training keeps from epoch to epoch with a `first_layer` above 0. Changes no result."""
+    cache_gib: float = Field(default=_TRAIN.cache_gib, ge=0, allow_inf_nan=False)
+    """GiB for what training keeps from epoch to epoch with a `first_layer` above 0. Changes rounding only."""
     seed: int = Field(default=0, ge=0)
     """Of initialisation and data order; one for all cells, so that seeds share adapters."""
     permute: Permute = "any"

@@ -10,7 +10,7 @@ import pandas as pd
 from agents.opinion.models import OPINION_CONDITIONS
 from metrics.catalogue import CATALOGUE
 from metrics.published import SIZES
-from metrics.replication import replication
+from metrics.replication import SPANNED, replication
 from sim.comparison import CONTRAST_COLUMNS, final_values, paired
 from sim.errors import RunDirError
 from sim.numbers import interval, number
@@ -58,7 +58,7 @@ def study_rows(study: Study, n: int) -> list[Row]:
         {
             "label": CATALOGUE[row["metric"]].label,
             "quantity": QUANTITY_NAMES[row["quantity"]],
-            "paper": " / ".join(_shown(row, f"paper_{size}") for size in SIZES),
+            "paper": _paper(row),
             "ours": _shown(row, "value"),
             "interval": interval(row["low"], row["high"]),
             "reading": row["reading"],
@@ -80,6 +80,11 @@ def control_rows(study: Study, n: int) -> list[Row]:
         }
         for metric, rows in of_size.groupby("metric", sort=False)
     ]
+
+
+def _paper(row: Mapping[Any, Any]) -> str:
+    printed = [_shown(row, f"paper_{size}") for size in SIZES]
+    return f"{printed[0]} to {printed[-1]}" if row["metric"] == SPANNED else " / ".join(printed)
 
 
 def _shown(row: Mapping[Any, Any], column: str) -> str:

@@ -157,9 +157,7 @@ def _rest_of_layer(
     if torch.is_grad_enabled():
         hidden = hidden + attended
         out = mixer(layer.post_attention_layernorm(hidden))
-        total: Tensor = hidden + (
-            out[0] if isinstance(out, tuple) else out
-        )  # experts return their router's logits
+        total: Tensor = hidden + (out[0] if isinstance(out, tuple) else out)  # experts return routing too
         return total
     hidden = attended.add_(hidden)
     return mixed(mixer, normed(layer.post_attention_layernorm, hidden)).add_(hidden)

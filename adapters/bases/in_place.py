@@ -37,6 +37,7 @@ def mixed(mlp: Any, x: Tensor) -> Tensor:
         y: Tensor = out[0] if isinstance(out, tuple) else out  # experts return their router's logits too
         return y
     gate: Tensor = mlp.gate_proj(x)
-    active = silu(gate, inplace=True) if isinstance(mlp.act_fn, (nn.SiLU, SiLUActivation)) else mlp.act_fn(gate)
+    is_silu = isinstance(mlp.act_fn, (nn.SiLU, SiLUActivation))
+    active = silu(gate, inplace=True) if is_silu else mlp.act_fn(gate)
     down: Tensor = mlp.down_proj(active.mul_(mlp.up_proj(x)))
     return down

@@ -39,9 +39,6 @@ class Forward:
         self._head = model.get_output_embeddings()
         self._dtype = model.dtype
         self.device = model.device
-        self.vocabulary = int(self._config.vocab_size)
-        limits = (self._config.max_position_embeddings, getattr(self._config, "sliding_window", None))
-        self.longest = min(limit for limit in limits if limit is not None)
 
     def new_pool(self, capacity: int) -> KvPool:
         """A pool for `capacity` tokens."""
@@ -67,10 +64,10 @@ class Forward:
 
         def keeping(laid_out: Packed) -> Attend:
             attend = packed_attend(AttentionPlan.of(laid_out))
-            kept = self._long(np.concatenate(laid_out.homes))
+            places = self._long(np.concatenate(laid_out.homes))
 
             def keep_and_attend(layer: int, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-                pool.keep(layer, slots, key[0, kept], value[0, kept])
+                pool.keep(layer, slots, key[0, places], value[0, places])
                 return attend(layer, query, key, value)
 
             return keep_and_attend

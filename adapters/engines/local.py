@@ -78,7 +78,7 @@ class LocalEngine:
         self._base = base
         self._forward = Forward(base.model)
         self._residency = Residency(base, adapters, max_slots)
-        self._limits = Limits(self._forward.vocabulary, self._forward.longest, token_budget)
+        self._limits = Limits(base.vocabulary, base.longest, token_budget)
         self._stops = stop_ids(base)
         self._compiler: GrammarCompiler | None = None
         self._pool: KvPool | None = None
@@ -173,7 +173,7 @@ class LocalEngine:
     def _grammars(self) -> GrammarCompiler:
         if self._compiler is None:
             self._compiler = GrammarCompiler(
-                self._base.tokenizer, self._forward.vocabulary, self._base.encoder.end_ids[0]
+                self._base.tokenizer, self._base.vocabulary, self._base.encoder.end_ids[0]
             )
         return self._compiler
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from adapters.engines.protocol import RequestError
 from adapters.engines.validation import explain_adapter
-from adapters.errors import AdapterError
+from adapters.errors import AdapterError, CorruptAdapterError
 from adapters.lora.adapter import Adapter
 from adapters.lora.layers import StackedLora
 from adapters.lora.spec import LoraSpec
 from adapters.store.compatibility import check_base
+from adapters.store.tensors import all_finite
 
 if TYPE_CHECKING:
     from adapters.bases.loader import Base
@@ -123,7 +124,11 @@ class Residency:
     def _open(self, revision: str) -> Adapter:
         if isinstance(self._reader, ManifestReader):
             check_base(self._reader.manifest(revision), self._base)
-        return self._reader.open(revision)
+        adapter = self._reader.open(revision)
+        if not all(all_finite(factor) for pair in adapter.pairs.values() for factor in pair):
+            # Beside others in one product it would make their rows NaN too: 0 · NaN.
+            raise CorruptAdapterError("it holds NaN or infinity; train it again")
+        return adapter
 
     def _stack_for(self, spec: LoraSpec, *, idle: bool) -> StackedLora | None:
         if self.stack is not None and _shape(self.stack.spec) == _shape(spec):

@@ -99,9 +99,3 @@ def pack(groups: Sequence[Sequence[Sequence[int]]], *, device: torch.device | st
 def common_beginning(a: Sequence[int], b: Sequence[int]) -> int:
     """How many first tokens two rows have in common."""
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-
-
-def shared_beginning(rows: Sequence[Sequence[int]]) -> int:
-    """How many first tokens all rows have in common."""
-    in_order = sorted(tuple(row) for row in rows)
-    return common_beginning(in_order[0], in_order[-1])  # what these two share, all between them share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any, Literal, get_args
 
 from adapters.errors import TrainingError
@@ -69,8 +70,8 @@ class TrainConfig:
             if not getattr(self, name) > 0:
                 raise TrainingError(f"{name}: got {getattr(self, name)}; expected a number above 0")
         for name in ("weight_decay", "cache_gib"):
-            if not getattr(self, name) >= 0:
-                raise TrainingError(f"{name}: got {getattr(self, name)}; expected 0 or more")
+            if not 0 <= getattr(self, name) < inf:
+                raise TrainingError(f"{name}: got {getattr(self, name)}; expected a number from 0 up")
         if not 0 <= self.warmup_share < 1:
             raise TrainingError(f"warmup_share: got {self.warmup_share}; expected a share in [0, 1)")
         if self.max_tokens < 2:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from transformers import PreTrainedModel
 from adapters.bases.decoder import Decoder, packed_attend
 from adapters.lora.layers import StackedLora
 from adapters.lora.packed_attention import AttentionPlan
-from adapters.lora.packing import Packed, pack, shared_beginning
+from adapters.lora.packing import Packed, common_beginning, pack
 from adapters.training.batches import SlotRows, TokenLosses, learned_targets, slots_of_targets
 from adapters.training.data import Example
 from adapters.training.lower_layers import LowerLayers, Row
@@ -72,22 +73,24 @@ class PackedForward:
         attend = packed_attend(AttentionPlan.of(packed))
         route = partial(self._stack.route_segments, slots, packed.group_lengths)
         first = self._stack.spec.first_layer
+
+        def forward_and_again() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+            return nullcontext(), route()  # the second run is made by the backward pass, outside of our route
+
         with route():
             if not self._checkpointed:
                 return self._decoder.norm(self._decoder.run(hidden, angles, attend, first=first)).squeeze(0)
             for layer in range(first, self._decoder.layers):
-                run = partial(self._decoder.run, first=layer, last=layer + 1)
                 hidden = checkpoint(
-                    run,
+                    self._decoder.run,
                     hidden,
                     angles,
                     attend,
+                    first=layer,
+                    last=layer + 1,
                     use_reentrant=False,
                     preserve_rng_state=False,
-                    context_fn=lambda: (
-                        nullcontext(),
-                        route(),
-                    ),  # the backward pass runs outside of our route
+                    context_fn=forward_and_again,
                 )
             return self._decoder.norm(hidden).squeeze(0)
 
@@ -100,17 +103,19 @@ def asking_places(batch: Sequence[SlotRows], packed: Packed) -> Tensor:
 
 
 def packed_cost(rows: Sequence[Example]) -> int:
-    """Tokens of rows whose shared beginning is stored once."""
+    """Tokens of rows packed as one group, what each has in common with the one before it stored once."""
     inputs = [row.inputs for row in rows]
-    return sum(map(len, inputs)) - (len(inputs) - 1) * shared_beginning(inputs)
+    return sum(map(len, inputs)) - sum(common_beginning(a, b) for a, b in pairwise(inputs))
 
 
 def packed_passes(batch: Sequence[SlotRows], budget: int) -> list[list[SlotRows]]:
     """Cut rows into passes of at most `budget` packed tokens, about equally large.
 
-    Rows of a user stay together as far as they fit, for they share their beginning; a row is never cut.
+    Rows of a user stay together as far as they fit, those with most in common side by side, for beginnings that they
+    share: an adapter of many people has rows under many prompts. A row is never cut.
     """
-    pieces = [SlotRows(entry.slot, rows) for entry in batch for rows in _fitting(entry.rows, budget)]
+    alike = [SlotRows(entry.slot, tuple(sorted(entry.rows, key=lambda row: row.tokens))) for entry in batch]
+    pieces = [SlotRows(entry.slot, rows) for entry in alike for rows in _fitting(entry.rows, budget)]
     sizes = [packed_cost(piece.rows) for piece in pieces]
     fair = sum(sizes) / math.ceil(sum(sizes) / budget)
     result: list[list[SlotRows]] = []

@@ -239,6 +239,7 @@ def _generated(evaluation: Path) -> None:
             "high": "end of the 95% interval over people",
             "top1_tail": "share of people whose texts together are likeliest theirs",
             "copied": "share of texts that nearly repeat one of the person's training posts",
+            "failed": "texts that did not come about, such as replies cut off; they are not attributed",
         },
     )
     show_table(kept.posts, "generated-posts", help={"guess": "the author it is taken for"})

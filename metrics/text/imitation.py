@@ -42,12 +42,16 @@ class Attributed:
         return {k: v._asdict() if isinstance(v, Estimate) else v for k, v in fields.items()}
 
 
+_UNKNOWN = Estimate(float("nan"), float("nan"), float("nan"))
+_SILENT = Attributed(_UNKNOWN, _UNKNOWN, copied=float("nan"), texts=0, people=0)
+
+
 @dataclass(frozen=True, slots=True)
 class Imitation:
     """What `imitation` finds.
 
     Args:
-        writers: kind of writer → its shares.
+        writers: each of `WRITERS` → its shares; NaN where it wrote nothing.
         guesses: the texts with a column `guess`, the likeliest author (the first of those that tie).
         chance: of a guess.
     """
@@ -69,7 +73,7 @@ def imitation(train: pd.DataFrame, texts: pd.DataFrame, *, rng: np.random.Genera
 
     Returns:
         Shares with bootstrap intervals over people. A writer that knows nothing of the person reaches `chance`; the
-        yardstick `real` is what the classifier makes of the persons' own later posts. NaN where nobody wrote.
+        yardstick `real` is what the classifier makes of the persons' own later posts.
 
     Raises:
         MetricInputError: an unknown writer, or a person without training posts.
@@ -84,8 +88,11 @@ def imitation(train: pd.DataFrame, texts: pd.DataFrame, *, rng: np.random.Genera
     classifier = fit_author_classifier(train["text"].tolist(), train["person"].tolist(), rng=rng)
     originals = {person: Originals(own.tolist()) for person, own in train.groupby("person")["text"]}
     writers, guesses = {}, []
-    for writer in dict.fromkeys(texts["writer"]):
+    for writer in WRITERS:
         own = texts[texts["writer"] == writer]
+        if own.empty:
+            writers[writer] = _SILENT
+            continue
         scores = classifier.scores(own["text"].tolist())
         credits_of = user_credits(scores, own["person"].tolist())
         repeats = copied(own["text"].tolist(), [originals[person] for person in own["person"]])

@@ -57,7 +57,7 @@ def train(
         str, typer.Argument(help="Which shipped base; only tiny-moe can be trained.")
     ] = "tiny-moe",
     out: Annotated[Path, typer.Option(help="Folder for the trained base.")] = Path("runs/tiny-moe"),
-    seed: Annotated[int, typer.Option(help="Of the community, the weights and the data order.")] = 7,
+    seed: Annotated[int, typer.Option(help="Of the community, the weights and the data order.", min=0)] = 7,
 ) -> None:
     """Train the tiny base on the synthetic community, as the shipped one was (under an hour on two cores).
 
@@ -118,8 +118,8 @@ def upcycle(
         ),
     ] = None,
     tokens: Annotated[int, typer.Option(help="Training tokens; 0 keeps the experts equal.", min=0)] = 0,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's peak.")] = 1e-4,
-    seed: Annotated[int, typer.Option(help="Of routers and the order of posts.")] = 0,
+    learning_rate: Annotated[float, typer.Option(help="AdamW's peak.")] = 2e-4,
+    seed: Annotated[int, typer.Option(help="Of routers, people held out and the order of posts.", min=0)] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Make a mixture of experts of a dense base: the same output at first, then trained so that experts part.

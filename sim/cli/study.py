@@ -39,9 +39,12 @@ def study(
         screen.print(_table(f"The published rows, ours at N = {n}", study_rows(found, n), _HEADS, caption))
         controls = control_rows(found, n)
         heads = {key: f"lora − {key}" for row in controls for key in row if key != "label"}
-        screen.print(_table(f"What the controls leave, N = {n}", controls, {"label": "measure", **heads}, ""))
+        screen.print(
+            _table(f"What the controls leave, N = {n}", controls, {"label": "measure", **heads}, _CHANCE)
+        )
 
 
+_CHANCE = "Differences with 95% intervals over seeds; of twenty in truth 0, about one leaves it out."
 _HEADS = {
     "label": "measure",
     "quantity": "quantity",

@@ -72,9 +72,9 @@ def evaluate(
     store: Store = _STORE,
     users: Users = 32,
     scenario: FromScenario = None,
-    held_out: Annotated[int, typer.Option(help="Held-out posts of each person.")] = 10,
+    held_out: Annotated[int, typer.Option(help="Held-out posts of each person.", min=1)] = 10,
     calibration: Annotated[
-        int, typer.Option(help="Training posts of each person that calibrate the others' adapters.")
+        int, typer.Option(help="Training posts of each person that calibrate the others' adapters.", min=0)
     ] = 5,
     generated: Annotated[
         int, typer.Option(help="Posts that every adapter writes, and the base as many.", min=0)

@@ -21,6 +21,7 @@ from transformers import (
 
 END = "<|end|>"
 VOCAB = 320
+CONTEXT = 256
 _SHAPE = {
     "vocab_size": VOCAB,
     "hidden_size": 32,
@@ -28,7 +29,7 @@ _SHAPE = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
-    "max_position_embeddings": 256,
+    "max_position_embeddings": CONTEXT,
     "initializer_range": 0.1,  # wide enough that tokens and adapters matter
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from adapters.engines.protocol import (
     GenerateRequest,
     GenerateResult,
     Message,
+    RequestError,
     Sampling,
     ScoreRequest,
     ScoreResult,
@@ -54,11 +56,15 @@ class Scorer:
 
 def test_replies_part_only_where_prompt_and_adapter_are_the_same() -> None:
     ours = [exchange("p", (1, 2, 3)), exchange("q", (1, 2)), exchange("r", (1,)), exchange("s", (4,))]
+    ours.append(exchange("t", (1, 2)))
+    failed = exchange("t", ())
+    failed = failed._replace(result=replace(failed.result, error=RequestError("engine", "too late")))
     theirs = [
         exchange("p", (1, 5, 3)),
         exchange("other", (9,)),
         exchange("r", (1,)),
         exchange("s", (5,), adapter="b"),
+        failed,
     ]
     (found,) = partings(ours, theirs)
     assert (found.ours, found.theirs, found.common) == ((1, 2, 3), (1, 5, 3), 1)
@@ -80,6 +86,7 @@ def test_log_probabilities_are_compared_per_token_of_equal_replies() -> None:
     ours = [exchange("p", (1, 2), logprob=-1.0), exchange("q", (1,), logprob=-1.0)]
     theirs = [exchange("p", (1, 2), logprob=-1.5), exchange("q", (2,), logprob=-9.0)]
     assert logprob_differences(ours, theirs) == [0.5]
+    assert logprob_differences([exchange("p", ())], [exchange("p", ())]) == []  # two errors
 
 
 def test_rows_agree_where_all_but_the_log_probability_does() -> None:

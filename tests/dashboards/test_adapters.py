@@ -90,7 +90,7 @@ def test_own_against_others(open_page: OpenPage, store: AdapterStore) -> None:
 
 def test_generated_posts_stand_below_their_evaluation(open_page: OpenPage, store: AdapterStore) -> None:
     app = open_page("adapters", store.root.parent, part="likelihoods")
-    assert app.dataframe[1].value["writer"].tolist() == ["adapter", "base"]
+    assert app.dataframe[1].value["writer"].tolist() == ["adapter", "base", "real"]
     assert app.dataframe[2].value["text"].tolist() == TEXTS["text"].tolist()
 
 

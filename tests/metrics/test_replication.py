@@ -82,6 +82,13 @@ def test_no_change_at_all_is_neither_direction() -> None:
     assert ours(same).loc[("stance_std_positive", "ratio"), "reading"] == "no change"
 
 
+def test_changes_that_are_all_alike_show_no_spread_and_are_not_sure() -> None:
+    alike = {"original_posts": ([30.0, 31.0, 32.0], [20.0, 21.0, 22.0])}
+    (row,) = ours(alike).loc[[("original_posts", "difference")]].to_dict("records")
+    assert row["low"] == row["high"] == 10.0
+    assert row["reading"] == "same direction, unsure"
+
+
 def test_a_study_metric_that_was_not_compared_is_named() -> None:
     empty = pd.DataFrame({"n": [32], "metric": ["like_gini"], "difference": [0.0], "ratio": [1.0]})
     values = pd.DataFrame(columns=["condition", "n", "seed", "metric", "value"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from adapters.store import AdapterStore
 from sim.views.imitation import imitation_of
 from sim.views.likelihoods import evaluations
@@ -35,6 +37,15 @@ def test_generated_posts_are_attributed_and_kept_beside_the_likelihoods(tmp_path
     assert imitation_of(evaluations(store)[0]) is None
 
 
+def test_too_few_calibration_posts_leave_calibrated_shares_empty(tmp_path: Path) -> None:
+    """Two people with one post each give an adapter one post of others, of which there is no spread."""
+    asked = f"{SMALL} --set population.size=2 --calibration 1 --json"
+    found = json.loads(run_command(f"plures adapters evaluate --store {tmp_path / 'store'} {asked}").out)
+    assert found["calibrated_top1_post"]["value"] is None
+    assert found["n_posts"] == 6
+    assert run_command("plures adapters evaluate --held-out 0").code == 2
+
+
 def test_a_scenario_says_who_and_how_and_only_personal_adapters_are_trained(tmp_path: Path) -> None:
     file, store = tmp_path / "town.yaml", tmp_path / "store"
     file.write_text(
@@ -50,3 +61,14 @@ def test_a_scenario_says_who_and_how_and_only_personal_adapters_are_trained(tmp_
     refused = run_command(f"{asked} --users 4")
     assert refused.code == 2
     assert "leave out --users" in " ".join(refused.err.split())
+
+
+def test_an_engine_that_cannot_be_had_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.bases.quantisation.exact_products", lambda: False)
+    asked = f"plures adapters evaluate --store {tmp_path / 'store'} {SMALL} --set engine.weights=int8"
+    refused = run_command(asked)
+    assert refused.code == 2
+    assert "takes VNNI" in refused.err
+    assert not (tmp_path / "store").exists()

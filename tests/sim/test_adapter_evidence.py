@@ -111,5 +111,8 @@ def test_a_store_that_may_only_be_read_is_left_alone_and_that_is_said(
 def test_what_ran_the_model_is_named() -> None:
     own = Scenario.model_validate({"name": "x", "engine": {"kind": "vllm", "dtype": "bfloat16"}})
     url = {"kind": "vllm", "url": "http://a:1", "adapters": "loaded"}
+    int8 = Scenario.model_validate({"name": "x", "engine": {"weights": "int8"}})
+    assert serving_path(SCENARIO) == "local engine, float32, cpu"
+    assert serving_path(int8) == "local engine, int8, cpu"
     assert serving_path(own) == "vLLM, bfloat16"
     assert serving_path(Scenario.model_validate({"name": "x", "engine": url})) == "vLLM"

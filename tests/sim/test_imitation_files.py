@@ -31,9 +31,11 @@ def test_what_is_kept_is_what_was_found(tmp_path: Path) -> None:
     kept = imitation_of(evaluation)
     assert kept is not None
     assert kept.chance == 0.5
-    assert kept.shares["writer"].tolist() == ["adapter", "base"]
-    assert kept.shares["texts"].tolist() == [2, 1]
-    assert kept.shares["top1_post"].tolist() == [w.top1_post.value for w in found.writers.values()]
+    assert kept.shares["writer"].tolist() == ["adapter", "base", "real"]
+    assert kept.shares["texts"].tolist() == [2, 1, 0]
+    assert kept.shares["failed"].tolist() == [0, 1, 0]
+    measured = [w.top1_post.value for w in found.writers.values()]
+    assert kept.shares["top1_post"].tolist() == pytest.approx(measured, nan_ok=True)
     assert kept.posts["guess"].tolist() == found.guesses["guess"].tolist()
 
 

@@ -43,7 +43,9 @@ def test_levels_are_means_over_the_seeds(small_run: RunDir, study: Study) -> Non
 def test_every_row_is_text_with_the_paper_beside_it(study: Study) -> None:
     rows = study_rows(study, 8)
     assert len(rows) == len(PUBLISHED) + 1
-    assert all(row["paper"].count(" / ") == 2 for row in rows)
+    *by_size, exposure = rows
+    assert all(row["paper"].count(" / ") == 2 for row in by_size)
+    assert exposure["paper"] == "0.16 to 0.18"  # a span, not one value for each size
     assert {row["reading"] for row in rows} <= set(READINGS)
     std = CATALOGUE["stance_std_positive"].label
     assert [row["paper"] for row in rows if row["label"] == std] == [

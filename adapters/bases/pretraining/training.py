@@ -44,6 +44,9 @@ class MoeTraining:
         router_aux: weight of the load-balancing loss, which is 1 for even routing.
         eval_tokens: training tokens between two evaluations.
         seed: of the first weights and the order of rows.
+
+    Raises:
+        TrainingError: a learning rate that is not above 0.
     """
 
     tokens: int
@@ -56,6 +59,10 @@ class MoeTraining:
     router_aux: float = 0.02
     eval_tokens: int = 1_000_000
     seed: int = 7
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise TrainingError(f"learning_rate: got {self.learning_rate}; expected a number above 0")
 
 
 @dataclass(frozen=True, slots=True)

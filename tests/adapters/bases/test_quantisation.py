@@ -82,8 +82,7 @@ def test_a_base_in_8_bits_cannot_be_trained_on(tiny_random_folder: Path) -> None
         model(input_ids=torch.tensor([[1, 2, 3]]))
 
 
-@needs_int8
-def test_factors_follow_the_sizes_of_the_inputs(tiny_random_folder: Path) -> None:
+def test_factors_follow_the_sizes_of_the_inputs() -> None:
     """Their geometric mean is 1, and sixteen times the mean square is twice the factor."""
     squares = torch.tensor([1.0, 16.0, 256.0])
     factors = quantisation._roots(squares)

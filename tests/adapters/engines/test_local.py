@@ -116,10 +116,12 @@ def test_little_memory_and_few_slots_change_no_reply(base: Base, shelf: Shelf, e
     cramped.close()
 
 
-def test_what_was_served_before_changes_no_bit() -> None:
-    """A run that stops and goes on meets other slots, and has to end in the same bytes."""
+@pytest.mark.parametrize("first_layer", [0, 2])
+def test_what_was_served_before_changes_no_bit(first_layer: int) -> None:
+    """A run that stops and goes on meets other slots or none, and has to end in the same bytes."""
     base = load_base("tiny-moe")
-    shelf = Shelf({f"rev-{i}": random_adapter(base.model, i) for i in range(5)})
+    spec = LoraSpec(first_layer=first_layer)
+    shelf = Shelf({f"rev-{i}": random_adapter(base.model, i, spec) for i in range(5)})
     rng = random.Random(0)
     requests = [
         GenerateRequest(
@@ -127,11 +129,13 @@ def test_what_was_served_before_changes_no_bit() -> None:
         )
         for i in range(9)
     ]
+    bare = [replace(request, adapter=None) for request in requests]
     engine = LocalEngine(base, shelf, max_slots=4)
-    expected = engine.generate(requests)
+    expected_bare, expected = engine.generate(bare), engine.generate(requests)
     for earlier in ("rev-4", "rev-2", "rev-3"):
         engine.generate([replace(requests[0], adapter=earlier)])
         assert engine.generate(requests) == expected
+        assert engine.generate(bare) == expected_bare
     engine.close()
 
 
@@ -305,8 +309,12 @@ def test_adapters_of_other_shapes_are_served_in_the_same_batch(base: Base) -> No
     engine.close()
 
 
-def test_a_damaged_adapter_fails_its_own_requests_only(base: Base, shelf: Shelf) -> None:
-    broken = {path: LoraPair(A * torch.nan, B) for path, (A, B) in shelf.adapters["rev-0"].pairs.items()}
+@pytest.mark.parametrize(("of_a", "of_b"), [(torch.nan, 1), (1, torch.nan), (1, torch.inf), (1e30, 1e30)])
+def test_a_damaged_adapter_fails_its_own_requests_only(
+    base: Base, shelf: Shelf, of_a: float, of_b: float
+) -> None:
+    """Whether its numbers are not finite, or what the model makes of them."""
+    broken = {path: LoraPair(A * of_a, B * of_b) for path, (A, B) in shelf.adapters["rev-0"].pairs.items()}
     shelf.adapters["broken"] = Adapter(LoraSpec(), broken)
     requests = [replace(request, grammar=None) for request in mixed_requests()]
     engine = LocalEngine(base, shelf, token_budget=200)  # rows are used again by others

@@ -24,6 +24,7 @@ from adapters.training.config import TrainConfig
         ("clip_norm", -1.0),
         ("weight_decay", -0.1),
         ("cache_gib", -1.0),
+        ("cache_gib", float("inf")),
         ("warmup_share", 1.0),
         ("max_tokens", 1),
         ("seed", -1),

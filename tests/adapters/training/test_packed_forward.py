@@ -9,9 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.training.batches import SlotRows
 from adapters.training.data import Example
 from adapters.training.packed_forward import PackedForward, packed_cost, packed_passes
 from tests.adapters.tiny import ARCHITECTURES
+from tests.adapters.training.rows import random_rows
 from tests.adapters.training.stacks import BATCH, carrying_model, gradients
 
 
@@ -69,5 +71,14 @@ def test_passes_hold_each_row_once_and_keep_to_the_budget(budget: int) -> None:
 
 
 def test_cost_by_hand() -> None:
-    # Inputs (1, 2, 3), (1, 2, 4, 5): the beginning 1, 2 once, then 1 and 2.
-    assert packed_cost([Example((1, 2, 3, 9), 1), Example((1, 2, 4, 5, 9), 1)]) == 5
+    # Inputs (1, 2, 3), (1, 2, 4, 5), (1, 2, 4, 6, 7): 1, 2 and 3, then 4 and 5, then 6 and 7.
+    assert packed_cost([Example(row, 1) for row in ((1, 2, 3, 9), (1, 2, 4, 5, 9), (1, 2, 4, 6, 7, 9))]) == 7
+
+
+def test_rows_of_many_people_in_one_slot_have_each_prompt_once() -> None:
+    """As an adapter of everybody (`one_for_all`) is trained: the people's rows take turns."""
+    people = [random_rows(4, seed=i, prompt=20) for i in range(3)]
+    mixed = SlotRows(0, tuple(row for turn in zip(*people, strict=True) for row in turn))
+    (only,) = packed_passes([mixed], 1000)
+    assert sum(packed_cost(entry.rows) for entry in only) <= sum(map(packed_cost, people))
+    assert packed_cost(mixed.rows) > 3 * 4 * 20

@@ -68,7 +68,8 @@ def test_no_text_at_all_is_no_result() -> None:
     rng = np.random.default_rng(3)
     none = pd.DataFrame(columns=["person", "writer", "text"])
     found = imitation(_posts(0.5, 3, rng), none, rng=rng)
-    assert found.writers == {}
+    assert {shares.texts for shares in found.writers.values()} == {0}
+    assert np.isnan([shares.top1_post.value for shares in found.writers.values()]).all()
     assert found.guesses.empty
 
 
