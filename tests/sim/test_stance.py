@@ -86,8 +86,7 @@ def test_a_base_that_judges_holds_no_weights_between_its_calls() -> None:
 
 
 def test_validation_names_kind_and_record() -> None:
-    line = check(with_kind("lexicon"))[-1]
-    assert line.startswith("stance scorer: lexicon, ")
+    (line,) = [line for line in check(with_kind("lexicon")) if line.startswith("stance scorer: lexicon, ")]
     assert "held-out people on their side" in line
 
 

@@ -119,12 +119,15 @@ def test_adapters_in_flight_never_exceed_the_slots(
     opened: Callable[..., VllmEngine], server: FakeServer
 ) -> None:
     engine, running, most = opened(max_loras=2), [], []
-    lock = threading.Lock()
+    lock, together = threading.Lock(), threading.Event()
 
     def watch(exchange: Any) -> None:
         with lock:
             running.append(exchange.call.body["model"])
             most.append(len(set(running)))
+            if most[-1] > 1:
+                together.set()
+        together.wait(10)  # the first ones stay until another adapter is there
         answer = exchange.answer()
         with lock:
             running.remove(exchange.call.body["model"])
@@ -238,6 +241,7 @@ def test_an_adapter_beyond_the_servers_rank_fails_alone(
     assert "rank 16" in big.error.message
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_batch_ends_on_the_server_too_and_the_engine_goes_on(
     opened: Callable[..., VllmEngine], server: FakeServer
 ) -> None:

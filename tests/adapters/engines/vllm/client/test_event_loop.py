@@ -35,6 +35,7 @@ def test_results_and_errors_come_back(loop: EventLoop) -> None:
     assert loop.run(answer(4)) == 4
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_cancels_everything_that_was_started(loop: EventLoop) -> None:
     """Ctrl-C reaches the caller; by then the coroutine and its tasks have cleaned up, and the loop still works."""
     ended = []
