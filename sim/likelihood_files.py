@@ -32,14 +32,15 @@ def keep_likelihoods(folder: Path, scores: HeldOutScores, revisions: Mapping[str
         revisions: user id → revision.
 
     Returns:
-        The file; its name begins with the time, so that names sort by age.
+        The file; its name begins with the time, to the microsecond, so that names sort by age and none
+        is taken twice.
     """
     matrix = likelihood_matrix(scores.nll, scores.owner, scores.tokens, scores.calibration)
     pairs = matrix.melt(var_name="adapter", value_name="nats", ignore_index=False)
     pairs = pairs.rename_axis("person").reset_index()
     pairs["revision"] = pairs["adapter"].map(dict(revisions))
     who = hashlib.sha256("".join(map(str, revisions.values())).encode()).hexdigest()[:8]
-    file = folder / f"{utc_now()[:19].replace(':', '-')}-{who}.parquet"
+    file = folder / f"{utc_now()[:26].replace(':', '-')}-{who}.parquet"
     write_frame(pairs[list(COLUMNS)].astype({"nats": "float32"}), file)
     return file
 

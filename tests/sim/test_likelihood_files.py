@@ -46,3 +46,8 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     pd.DataFrame({"person": ["ada"], "adapter": ["ada"], "revision": ["a"], "nats": [1.0]}).to_parquet(file)
     with pytest.raises(SimError, match="damaged"):
         read_likelihoods(file)
+
+
+def test_evaluations_of_one_second_are_kept_apart(tmp_path: Path) -> None:
+    older, newer = (keep_likelihoods(tmp_path, scores(), REVISIONS) for _ in range(2))
+    assert likelihood_files(tmp_path) == [newer, older]
