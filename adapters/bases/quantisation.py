@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from adapters.bases.int8 import Int8Linear, exact_products
+from adapters.bases.int8 import Int8Linear, Rounding, exact_products
 from adapters.bases.loader import Base
 from adapters.bases.weights import Weights
 from adapters.engines.protocol import Message
@@ -80,9 +80,14 @@ def quantise_linears(model: PreTrainedModel, prompts: Sequence[Sequence[int]]) -
         if isinstance(module, nn.Linear) and path not in routers
     }
     smoothing = _smoothing(model, linears, prompts)
+    shared: dict[str, tuple[Tensor, Rounding]] = {}
     for path in list(linears):
         parent, _, name = path.rpartition(".")
-        setattr(model.get_submodule(parent), name, Int8Linear(linears.pop(path), smoothing[path]))
+        factors, rounding = shared.get(parent, (None, None))
+        if factors is None or rounding is None or not torch.equal(factors, smoothing[path]):
+            rounding = Rounding(smoothing[path])  # equal ones are of neighbours that read the same input
+            shared[parent] = smoothing[path], rounding
+        setattr(model.get_submodule(parent), name, Int8Linear(linears.pop(path), rounding))
 
 
 def _smoothing(

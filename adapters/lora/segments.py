@@ -42,13 +42,12 @@ def segmented_lora_linear(
     if base.weight.requires_grad:
         raise ValueError("a wrapped linear is trainable; freeze the base with model.requires_grad_(False)")
     if not torch.is_grad_enabled():
-        rows = x.squeeze(0)
-        y: Tensor = base(rows)
-        _add_updates(y, rows, A, B.transpose(1, 2), scale, routing.parts)
-        return y.unsqueeze(0)
+        out: Tensor = base(x)  # the very x: linears that share an input may share their work on it
+        _add_updates(out.squeeze(0), x.squeeze(0), A, B.transpose(1, 2), scale, routing.parts)
+        return out
     if not base.weight.is_floating_point():
         raise ValueError(f"weights in {base.weight.dtype} give no gradients; train on the base in float32")
-    y = _SegmentedLoraLinear.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
+    y: Tensor = _SegmentedLoraLinear.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
         x.squeeze(0), base.weight, base.bias, A, B.transpose(1, 2), scale, routing.parts
     )
     return y.unsqueeze(0)
