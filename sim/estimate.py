@@ -55,16 +55,22 @@ def estimate(scenario: Scenario, ready: Prepared, store: AdapterStore) -> list[P
     """Time samples of training and deciding, and scale them to the run.
 
     The sample is small, so a part may well take a third less or more. Left out are the platform, measures and report
-    (seconds a cell). Adapters that the store holds take no time.
+    (seconds a cell). Adapters that the store holds take no time, and opinion models next to none.
 
     Args:
         scenario: answered in this process.
         ready: of `prepare`.
         store: searched for adapters; nothing is written to it.
 
+    Returns:
+        The parts; none where all conditions are opinion models.
+
     Raises:
         ScenarioError: an engine or policy of which no sample can be taken here.
     """
+    asking = [c for c in scenario.conditions if c not in OPINION_CONDITIONS]
+    if not asking:
+        return []
     if scenario.engine.kind != "local" or scenario.simulation.policy != "structured":
         raise ScenarioError(
             "engine.kind: estimates are made for local, with simulation.policy structured; time a small run "
@@ -83,8 +89,7 @@ def estimate(scenario: Scenario, ready: Prepared, store: AdapterStore) -> list[P
     decisions = sum(int(world.schedule.sum()) for world in ready.worlds.values())
     return parts + [
         Part(f"condition {c}", decisions, "decisions", decisions * (base if c == "shared_base" else own))
-        for c in scenario.conditions
-        if c not in OPINION_CONDITIONS
+        for c in asking
     ]
 
 

@@ -34,6 +34,9 @@ def estimate(
     if as_json:
         typer.echo(to_json({"parts": [part._asdict() for part in parts], "seconds": total}))
         return
+    if not parts:
+        typer.echo(f"{resolved.name}: opinion models alone, seconds for each cell; nothing to sample")
+        return
     from rich.table import Table
 
     from sim.cli.console import out as screen

@@ -45,17 +45,36 @@ def test_a_server_is_not_started_to_guess_how_fast_it_is(tmp_path: Path) -> None
         estimate(served, prepare(SMALL), AdapterStore(tmp_path))
 
 
-def test_the_command_prints_the_total(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    part = Part("condition lora", 60, "decisions", 90.0)
-    monkeypatch.setattr("sim.estimate.estimate", lambda *_: [part])
+def test_opinion_models_alone_have_nothing_to_sample(tmp_path: Path) -> None:
+    models = ["degroot", "lorenz"]
+    asked = {"conditions": models, "compare": {"treatment": models[0], "control": models[1]}}
+    scenario = Scenario.model_validate({**SMALL.model_dump(), **asked})
+    assert estimate(scenario, prepare(scenario), AdapterStore(tmp_path)) == []
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *parts: Part) -> str:
+    """What the command prints, as text and as JSON, where these are the parts."""
+    monkeypatch.setattr("sim.estimate.estimate", lambda *_: list(parts))
     monkeypatch.setattr("sim.preparation.prepare", lambda _: None)
     scenario = str(Path(__file__).parents[2] / "scenarios" / "quickstart.yaml")
     for more in ((), ("--json",)):
         monkeypatch.setattr("sys.argv", ["plures", "estimate", scenario, *more])
         with pytest.raises(SystemExit):
             main()
-    printed = capsys.readouterr().out
-    assert "about 1.5 minutes, on this machine" in printed
-    assert json.loads(printed[printed.index("{") :])["seconds"] == 90.0
+    return capsys.readouterr().out
+
+
+def test_the_command_prints_the_total(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = printed(monkeypatch, capsys, Part("condition lora", 60, "decisions", 90.0))
+    assert "about 1.5 minutes, on this machine" in found
+    assert json.loads(found[found.index("{") :])["seconds"] == 90.0
+
+
+def test_the_command_says_that_nothing_was_to_be_sampled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = printed(monkeypatch, capsys)
+    assert "opinion models alone" in found
+    assert json.loads(found[found.index("{") :]) == {"parts": [], "seconds": 0}
