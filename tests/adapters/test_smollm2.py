@@ -25,6 +25,13 @@ from tests.adapters.engines.random_adapters import Shelf
 pytestmark = pytest.mark.smollm2
 
 TEXT = "The council will vote on the new bridge tomorrow, and half of the town has come to watch."
+TEXTS = (
+    TEXT,
+    "She planted beans along the fence in May, and by August nobody could see the road from the kitchen.",
+    "Trains to the coast leave every hour until midnight, except on Sundays, when the last one leaves at nine.",
+    "Most of what we know about the old harbour comes from the letters of a single customs officer.",
+    "If the rain stops before noon we will walk to the lake, otherwise we stay here and bake bread.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +72,11 @@ def test_log_probabilities_and_greedy_tokens_are_those_of_transformers(base: Bas
 
 @pytest.mark.skipif(not exact_products(), reason="this processor has no exact 8-bit products")
 def test_8_bits_say_nearly_the_same(base: Base) -> None:
-    """Perplexity of plain English within a tenth."""
-    ids = base.encoder.text_ids(TEXT)
-    (full,), (small,) = scores(base, [ids]), scores(int8_base(base), [ids])
-    assert abs(small - full) < 0.1
+    """Perplexity of plain English within a tenth; of one sentence alone it moves by as much."""
+    ids = [base.encoder.text_ids(text) for text in TEXTS]
+    full, small = scores(base, ids), scores(int8_base(base), ids)
+    assert abs(np.mean(small) - np.mean(full)) < 0.1
+    assert small != full
 
 
 def test_adapters_of_the_upper_layers_learn_their_own_people(base: Base, tweets_path: Path) -> None:

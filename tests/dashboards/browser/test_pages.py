@@ -49,6 +49,7 @@ def test_run_is_ticked_and_gone_to(visitor: Visitor) -> None:
     visitor.open("")
     table = visitor.page.locator('[data-testid="stDataFrame"]').first
     table.click(position={"x": 16, "y": 52})
+    visitor.settle()
     visitor.page.get_by_role("link", name="Compare conditions").click()
     visitor.page.wait_for_url(re.compile(r"/compare\?run=runs(%2F|/)town"))
     visitor.settle()
