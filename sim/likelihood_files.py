@@ -32,8 +32,7 @@ def keep_likelihoods(folder: Path, scores: HeldOutScores, revisions: Mapping[str
         revisions: user id → revision.
 
     Returns:
-        The file; its name begins with the time, to the microsecond, so that names sort by age and none
-        is taken twice.
+        The file; its name begins with the time, to the microsecond, so that names sort by age.
     """
     matrix = likelihood_matrix(scores.nll, scores.owner, scores.tokens, scores.calibration)
     pairs = matrix.melt(var_name="adapter", value_name="nats", ignore_index=False)

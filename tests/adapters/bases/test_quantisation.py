@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from adapters.bases import quantisation
-from adapters.bases.int8 import Int8Linear, exact_products
+from adapters.bases.int8 import Int8Linear, Rounding, Whole, exact_products
 from adapters.bases.loader import load_base, open_base
 from adapters.bases.quantisation import check_int8, int8_base
 from adapters.engines.local import LocalEngine
@@ -38,6 +38,42 @@ def test_all_linears_but_routers_are_in_8_bits_and_the_base_stays_as_it_was(
     assert int8.model.get_input_embeddings().weight.dtype == torch.float32
     assert not any(isinstance(module, Int8Linear) for module in base.model.modules())
     assert bool(routers) == ("moe" in kind or "mixtral" in kind)
+
+
+@needs_int8
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_the_engine_answers_alike_where_nothing_is_rounded_once_for_several(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit: between linears that share an input the walk over the layers does not change it."""
+    base = int8_base(load_base(write_base(tmp_path / kind, kind)))
+    shelf = Shelf({"rev": random_adapter(base.model, 0)})
+    attention = base.model.get_decoder().layers[0].self_attn
+    assert attention.q_proj.rounding is attention.k_proj.rounding is attention.v_proj.rounding
+    assert attention.o_proj.rounding is not attention.q_proj.rounding
+    rounded, anew = [], Rounding.forward
+
+    def counting(self: Rounding, x: Tensor) -> Whole:
+        rounded.append(self._newest is not None and self._newest[0]() is x)
+        return anew(self, x)
+
+    def forgetting(self: Rounding, x: Tensor) -> Whole:
+        self._newest = None
+        return anew(self, x)
+
+    answers = []
+    for forward in (counting, forgetting):
+        monkeypatch.setattr(Rounding, "forward", forward)
+        engine = LocalEngine(base, shelf, max_slots=2)
+        asked = [
+            GenerateRequest(str(i), (5, 6, 7 + i), adapter, Sampling(max_new_tokens=6, temperature=0))
+            for i, adapter in enumerate((None, "rev", "rev"))
+        ]
+        scored = engine.score([ScoreRequest("a", (5, 6), (7, 8, 9), "rev")])
+        answers.append((scored, [(r.token_ids, r.logprobs) for r in engine.generate(asked)]))
+        engine.close()
+    assert answers[0] == answers[1]
+    assert any(rounded)
 
 
 @needs_int8
